@@ -1,0 +1,41 @@
+# Only Python, make and pip are needed. Everything lives in .venv, pinned by requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
+
+.PHONY: demo test check format faults bench wheel-test lock clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml sdk/pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) --editable sdk --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) --editable sdk --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.base  ## The whole product with real traffic, on this machine, in a temporary directory
+	$(BIN)/watchglass demo
+
+test: $(VENV)/.dev  ## Every test that fits in minutes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+check: $(VENV)/.dev  ## What a commit must pass
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.dev  ## Pin what is installed now
+	$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable > requirements.lock
+
+clean:
+	rm -rf $(VENV)
