@@ -1,0 +1,212 @@
+"""How OTLP protobuf becomes rows: ClickHouse reads the bytes itself and views unnest them.
+
+Serialized `Export*ServiceRequest` messages concatenate into one valid message, so a whole segment is one
+`INSERT … FORMAT ProtobufSingle` into a Null table whose nested columns have the proto's shape. A materialized view
+turns that into `otel_traces` or `otel_logs`, with the texts the OpenTelemetry Collector's clickhouseexporter writes.
+
+The schema below is OTLP with two cuts: fields that no column holds, and `AnyValue`s deeper than an array of scalars
+(ClickHouse columns cannot recurse). `watchglass_collector.admission` replaces those by JSON text beforehand.
+"""
+
+from dataclasses import dataclass
+from string import Template
+
+from watchglass_store import Store, replace_views
+
+from watchglass_collector import conventions
+
+_SCALARS = (
+    "string_value String, bool_value Nullable(Bool), int_value Nullable(Int64), "
+    "double_value Nullable(Float64), bytes_value String"
+)
+_ANY = f"Tuple({_SCALARS}, array_value Tuple(values Array(Tuple({_SCALARS}))))"
+_ATTRIBUTES = f"Array(Tuple(key String, value {_ANY}))"
+_RESOURCE = f"Tuple(attributes {_ATTRIBUTES})"
+_SCOPE = f"Tuple(name String, version String, attributes {_ATTRIBUTES})"
+
+_COMMON_PROTO = """syntax = "proto3";
+message Scalar {
+  oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; bytes bytes_value = 7; }
+}
+message ArrayValue { repeated Scalar values = 1; }
+message AnyValue {
+  oneof value {
+    string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
+    ArrayValue array_value = 5; bytes bytes_value = 7;
+  }
+}
+message KeyValue { string key = 1; AnyValue value = 2; }
+message Resource { repeated KeyValue attributes = 1; }
+message Scope { string name = 1; string version = 2; repeated KeyValue attributes = 3; }
+"""  # noqa: E501
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """Where one signal's bytes are inserted, and how ClickHouse is told to read them."""
+
+    table: str
+    """Name of the Null table."""
+    proto: str
+    """The .proto text, given with each insert as `format_schema`."""
+    ddl: str
+    """CREATE TABLE statement."""
+    view: tuple[str, str]
+    """Name and CREATE statement of the view that unnests it into `otel_traces` or `otel_logs`."""
+
+    def settings(self) -> dict[str, str]:
+        """ClickHouse settings that every insert into this inbox needs."""
+        return {
+            "format_schema_source": "string",
+            "format_schema": self.proto,
+            "format_schema_message_name": "Request",
+            "output_format_json_escape_forward_slashes": "0",
+            "max_partitions_per_insert_block": "0",
+        }
+
+
+def _scalar_text(value: str, *, quoted: bool) -> str:
+    """SQL: one scalar as text; quoted = as a JSON token."""
+    string = f"toJSONString({value}.string_value)" if quoted else f"{value}.string_value"
+    octets = (
+        f"""concat('"', base64Encode({value}.bytes_value), '"')""" if quoted else f"base64Encode({value}.bytes_value)"
+    )
+    return (
+        f"multiIf({value}.int_value IS NOT NULL, toString({value}.int_value), "
+        f"{value}.double_value IS NOT NULL, toString({value}.double_value), "
+        f"{value}.bool_value IS NOT NULL, toString({value}.bool_value), "
+        f"notEmpty({value}.bytes_value), {octets}, {string})"
+    )
+
+
+def _text(value: str) -> str:
+    """SQL: an AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON."""
+    elements = f"arrayMap(e -> {_scalar_text('e', quoted=True)}, {value}.array_value.values)"
+    array = f"concat('[', arrayStringConcat({elements}, ','), ']')"
+    return f"if(notEmpty({value}.array_value.values), {array}, {_scalar_text(value, quoted=False)})"
+
+
+def _map(attributes: str) -> str:
+    """SQL: Array(KeyValue) as Map(String, String)."""
+    return f"mapFromArrays({attributes}.key, arrayMap(v -> {_text('v')}, {attributes}.value))"
+
+
+def _hex_id(column: str, length: int) -> str:
+    """SQL: an id as lower-case hex, '' when it has the wrong length."""
+    return f"if(length({column}) = {length}, lower(hex({column})), '')"
+
+
+_SPAN = (
+    "Tuple(trace_id String, span_id String, trace_state String, parent_span_id String, name String, kind Int32, "
+    f"start_time_unix_nano UInt64, end_time_unix_nano UInt64, attributes {_ATTRIBUTES}, "
+    f"events Array(Tuple(time_unix_nano UInt64, name String, attributes {_ATTRIBUTES})), "
+    f"links Array(Tuple(trace_id String, span_id String, trace_state String, attributes {_ATTRIBUTES})), "
+    "status Tuple(message String, code Int32))"
+)
+
+_TRACES_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_traces_mv TO otel_traces AS
+SELECT
+    fromUnixTimestamp64Nano(toInt64(s.start_time_unix_nano)) AS Timestamp,
+    lower(hex(s.trace_id)) AS TraceId, lower(hex(s.span_id)) AS SpanId, $parent_id AS ParentSpanId,
+    s.trace_state AS TraceState, s.name AS SpanName,
+    transform(s.kind, [1, 2, 3, 4, 5], ['Internal', 'Server', 'Client', 'Producer', 'Consumer'], 'Unspecified') AS SpanKind,
+    resource['service.name'] AS ServiceName, resource AS ResourceAttributes,
+    ss.scope.name AS ScopeName, ss.scope.version AS ScopeVersion, $attributes AS SpanAttributes,
+    if(s.end_time_unix_nano > s.start_time_unix_nano, s.end_time_unix_nano - s.start_time_unix_nano, 0) AS Duration,
+    transform(s.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode, s.status.message AS StatusMessage,
+    arrayMap(t -> fromUnixTimestamp64Nano(toInt64(t)), s.events.time_unix_nano) AS `Events.Timestamp`,
+    s.events.name AS `Events.Name`, arrayMap(a -> $nested, s.events.attributes) AS `Events.Attributes`,
+    arrayMap(i -> $link_trace_id, s.links.trace_id) AS `Links.TraceId`,
+    arrayMap(i -> $link_span_id, s.links.span_id) AS `Links.SpanId`,
+    s.links.trace_state AS `Links.TraceState`, arrayMap(a -> $nested, s.links.attributes) AS `Links.Attributes`
+FROM (SELECT resource, ss, arrayJoin(ss.spans) AS s FROM
+     (SELECT $resource AS resource, arrayJoin(rs.scope_spans) AS ss FROM
+     (SELECT arrayJoin(resource_spans) AS rs FROM otel_inbox_traces)))""")  # noqa: E501
+
+TRACES = Inbox(
+    table="otel_inbox_traces",
+    proto=_COMMON_PROTO
+    + """message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
+message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; repeated KeyValue attributes = 4; }
+message Status { string message = 2; int32 code = 3; }
+message Span {
+  bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4; string name = 5; int32 kind = 6;
+  fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
+  repeated Event events = 11; repeated Link links = 13; Status status = 15;
+}
+message ScopeSpans { Scope scope = 1; repeated Span spans = 2; }
+message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans = 2; }
+message Request { repeated ResourceSpans resource_spans = 1; }
+""",
+    ddl=(
+        f"CREATE TABLE otel_inbox_traces (resource_spans Array(Tuple(resource {_RESOURCE}, "
+        f"scope_spans Array(Tuple(scope {_SCOPE}, spans Array({_SPAN})))))) ENGINE = Null"
+    ),
+    view=(
+        "otel_inbox_traces_mv",
+        _TRACES_VIEW.substitute(
+            parent_id=_hex_id("s.parent_span_id", 8),
+            attributes=_map("s.attributes"),
+            nested=_map("a"),
+            link_trace_id=_hex_id("i", 16),
+            link_span_id=_hex_id("i", 8),
+            resource=_map("rs.resource.attributes"),
+        ),
+    ),
+)
+
+_LOG_RECORD = (
+    "Tuple(time_unix_nano UInt64, observed_time_unix_nano UInt64, severity_number Int32, severity_text String, "
+    f"body {_ANY}, attributes {_ATTRIBUTES}, flags UInt32, trace_id String, span_id String, event_name String)"
+)
+
+_LOGS_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_logs_mv TO otel_logs AS
+SELECT
+    fromUnixTimestamp64Nano(toInt64(if(l.time_unix_nano > 0, l.time_unix_nano, l.observed_time_unix_nano))) AS Timestamp,
+    $trace_id AS TraceId, $span_id AS SpanId, toUInt8(l.flags) AS TraceFlags,
+    l.severity_text AS SeverityText, toUInt8(l.severity_number) AS SeverityNumber,
+    resource['service.name'] AS ServiceName, $body AS Body,
+    resource_url AS ResourceSchemaUrl, resource AS ResourceAttributes,
+    sl.schema_url AS ScopeSchemaUrl, sl.scope.name AS ScopeName, sl.scope.version AS ScopeVersion,
+    $scope AS ScopeAttributes, $attributes AS LogAttributes, l.event_name AS EventName
+FROM (SELECT resource, resource_url, sl, arrayJoin(sl.log_records) AS l FROM
+     (SELECT $resource AS resource, rl.schema_url AS resource_url, arrayJoin(rl.scope_logs) AS sl FROM
+     (SELECT arrayJoin(resource_logs) AS rl FROM otel_inbox_logs)))""")
+
+LOGS = Inbox(
+    table="otel_inbox_logs",
+    proto=_COMMON_PROTO
+    + """message LogRecord {
+  fixed64 time_unix_nano = 1; fixed64 observed_time_unix_nano = 11; int32 severity_number = 2; string severity_text = 3;
+  AnyValue body = 5; repeated KeyValue attributes = 6; fixed32 flags = 8; bytes trace_id = 9; bytes span_id = 10;
+  string event_name = 12;
+}
+message ScopeLogs { Scope scope = 1; repeated LogRecord log_records = 2; string schema_url = 3; }
+message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2; string schema_url = 3; }
+message Request { repeated ResourceLogs resource_logs = 1; }
+""",
+    ddl=(
+        f"CREATE TABLE otel_inbox_logs (resource_logs Array(Tuple(resource {_RESOURCE}, schema_url String, scope_logs "
+        f"Array(Tuple(scope {_SCOPE}, schema_url String, log_records Array({_LOG_RECORD})))))) ENGINE = Null"
+    ),
+    view=(
+        "otel_inbox_logs_mv",
+        _LOGS_VIEW.substitute(
+            trace_id=_hex_id("l.trace_id", 16),
+            span_id=_hex_id("l.span_id", 8),
+            body=_text("l.body"),
+            scope=_map("sl.scope.attributes"),
+            attributes=_map("l.attributes"),
+            resource=_map("rl.resource.attributes"),
+        ),
+    ),
+)
+
+
+def install_views(store: Store) -> list[str]:
+    """Create the inboxes and every view that leads from them to `llm_call_parts` and `scores`.
+
+    Safe to call at each start: only what changed is created again. Returns the names of what was.
+    """
+    tables = [(inbox.table, inbox.ddl) for inbox in (TRACES, LOGS)]
+    return replace_views(store, [*tables, TRACES.view, LOGS.view, *conventions.views()])
