@@ -11,9 +11,8 @@ The schema below is OTLP with two cuts: fields that no column holds, and `AnyVal
 from dataclasses import dataclass
 from string import Template
 
-from watchglass_store import Store, replace_views
-
 from watchglass_collector import conventions
+from watchglass_store import Store, replace_views
 
 _SCALARS = (
     "string_value String, bool_value Nullable(Bool), int_value Nullable(Int64), "
@@ -62,33 +61,43 @@ class Inbox:
             "format_schema_message_name": "Request",
             "output_format_json_escape_forward_slashes": "0",
             "max_partitions_per_insert_block": "0",
+            "async_insert": "0",
+            "insert_deduplicate": "1",
+            "deduplicate_blocks_in_dependent_materialized_views": "1",
         }
 
 
-def _scalar_text(value: str, *, quoted: bool) -> str:
-    """SQL: one scalar as text; quoted = as a JSON token."""
-    string = f"toJSONString({value}.string_value)" if quoted else f"{value}.string_value"
-    octets = (
-        f"""concat('"', base64Encode({value}.bytes_value), '"')""" if quoted else f"base64Encode({value}.bytes_value)"
-    )
+def _json_token(value: str) -> str:
+    """SQL: one scalar element of an array as a JSON token."""
     return (
         f"multiIf({value}.int_value IS NOT NULL, toString({value}.int_value), "
         f"{value}.double_value IS NOT NULL, toString({value}.double_value), "
         f"{value}.bool_value IS NOT NULL, toString({value}.bool_value), "
-        f"notEmpty({value}.bytes_value), {octets}, {string})"
+        f"notEmpty({value}.bytes_value), toJSONString(base64Encode({value}.bytes_value)), "
+        f"toJSONString({value}.string_value))"
     )
 
 
-def _text(value: str) -> str:
-    """SQL: an AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON."""
-    elements = f"arrayMap(e -> {_scalar_text('e', quoted=True)}, {value}.array_value.values)"
-    array = f"concat('[', arrayStringConcat({elements}, ','), ']')"
-    return f"if(notEmpty({value}.array_value.values), {array}, {_scalar_text(value, quoted=False)})"
+# An AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON. The commonest case comes first, and
+# the lambda takes columns rather than the tuple: a third less time in all.
+_TEXT_LAMBDA = f"""(s, i, d, b, y, a) -> multiIf(notEmpty(s), s, i IS NOT NULL, toString(i), d IS NOT NULL, toString(d),
+        b IS NOT NULL, toString(b), notEmpty(a),
+        concat('[', arrayStringConcat(arrayMap(e -> {_json_token("e")}, a), ','), ']'), base64Encode(y))"""
 
 
 def _map(attributes: str) -> str:
     """SQL: Array(KeyValue) as Map(String, String)."""
-    return f"mapFromArrays({attributes}.key, arrayMap(v -> {_text('v')}, {attributes}.value))"
+    value = f"{attributes}.value"
+    return (
+        f"mapFromArrays({attributes}.key, arrayMap({_TEXT_LAMBDA}, {value}.string_value, {value}.int_value, "
+        f"{value}.double_value, {value}.bool_value, {value}.bytes_value, {value}.array_value.values))"
+    )
+
+
+def _text(value: str) -> str:
+    """SQL: one AnyValue as text."""
+    columns = ("string_value", "int_value", "double_value", "bool_value", "bytes_value", "array_value.values")
+    return f"arrayMap({_TEXT_LAMBDA}, {', '.join(f'[{value}.{column}]' for column in columns)})[1]"
 
 
 def _hex_id(column: str, length: int) -> str:
@@ -130,8 +139,8 @@ TRACES = Inbox(
 message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; repeated KeyValue attributes = 4; }
 message Status { string message = 2; int32 code = 3; }
 message Span {
-  bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4; string name = 5; int32 kind = 6;
-  fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
+  bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; bytes parent_span_id = 4; string name = 5;
+  int32 kind = 6; fixed64 start_time_unix_nano = 7; fixed64 end_time_unix_nano = 8; repeated KeyValue attributes = 9;
   repeated Event events = 11; repeated Link links = 13; Status status = 15;
 }
 message ScopeSpans { Scope scope = 1; repeated Span spans = 2; }
@@ -162,7 +171,8 @@ _LOG_RECORD = (
 
 _LOGS_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_logs_mv TO otel_logs AS
 SELECT
-    fromUnixTimestamp64Nano(toInt64(if(l.time_unix_nano > 0, l.time_unix_nano, l.observed_time_unix_nano))) AS Timestamp,
+    fromUnixTimestamp64Nano(toInt64(if(l.time_unix_nano > 0, l.time_unix_nano, l.observed_time_unix_nano)))
+        AS Timestamp,
     $trace_id AS TraceId, $span_id AS SpanId, toUInt8(l.flags) AS TraceFlags,
     l.severity_text AS SeverityText, toUInt8(l.severity_number) AS SeverityNumber,
     resource['service.name'] AS ServiceName, $body AS Body,
