@@ -55,7 +55,7 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- Golden answers by prompt. Writer: people and the SDK, through `watchglass references add`.
 CREATE TABLE `references` (
-    prompt_hash UInt64 COMMENT 'cityHash64(prompt_text)',
+    prompt_hash UInt64 DEFAULT cityHash64(prompt_text),
     prompt_text String CODEC(ZSTD(3)),
     reference_text String CODEC(ZSTD(3)),
     dataset LowCardinality(String),

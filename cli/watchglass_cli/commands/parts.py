@@ -1,0 +1,84 @@
+"""`watchglass collect | evaluate | alert | dashboard`: each part as a process of its own."""
+
+import contextlib
+import os
+
+import click
+from watchglass_store import EmbeddedServer
+
+from watchglass_cli.context import Context, common, stop_on_signal
+from watchglass_cli.supervisor import die_with_parent
+
+
+@click.command()
+@common
+def collect(context: Context) -> None:
+    """Receive OTLP and store it; owns the embedded store.
+
+    \b
+    watchglass collect --data /var/lib/watchglass
+    WATCHGLASS_STORE__URL=clickhouse://user:pass@host:8443/watchglass?secure=true watchglass collect
+    """
+    from watchglass_collector import Collector, install_views
+    from watchglass_store import migrate
+
+    die_with_parent()
+    stop = stop_on_signal()
+    settings = context.settings
+    with contextlib.ExitStack() as stack:
+        if not settings.store.url:
+            stack.enter_context(EmbeddedServer(settings.store, context.data_dir))
+        store = stack.enter_context(contextlib.closing(context.store()))
+        migrate(store)
+        install_views(store)
+        collector = Collector(settings.collector, store, context.data_dir)
+        collector.start()
+        stack.callback(collector.stop)
+        click.echo(f"collecting OTLP on {collector.http_url} (HTTP) and {collector.grpc_target} (gRPC)", err=True)
+        stop.wait()
+
+
+@click.command()
+@common
+def evaluate(context: Context) -> None:
+    """Score the calls that arrive.
+
+    \b
+    watchglass evaluate --data /var/lib/watchglass
+    """
+    from watchglass_evaluators import Runner
+
+    die_with_parent()
+    with contextlib.closing(context.store()) as store:
+        Runner(store, context.settings.evaluators).run_forever(stop_on_signal())
+
+
+@click.command()
+@common
+def alert(context: Context) -> None:
+    """Evaluate the alert rules and notify.
+
+    \b
+    watchglass alert --data /var/lib/watchglass
+    """
+    from watchglass_alerts import Engine
+
+    die_with_parent()
+    with contextlib.closing(context.store()) as store:
+        Engine(store, context.settings.alerts).run_forever(stop_on_signal())
+
+
+@click.command()
+@common
+def dashboard(context: Context) -> None:
+    """Serve the dashboard.
+
+    \b
+    watchglass dashboard --data /var/lib/watchglass
+    """
+    from watchglass_dashboards import command
+
+    die_with_parent()
+    settings = context.settings
+    argv, environment = command(settings.dashboard, settings.store, context.data_dir)
+    os.execve(argv[0], argv, {**os.environ, **environment})

@@ -1,0 +1,58 @@
+"""Entry point of `watchglass`."""
+
+import importlib
+import logging
+
+import click
+
+COMMANDS = {
+    "up": "watchglass_cli.commands.up:up",
+    "demo": "watchglass_cli.commands.demo:demo",
+    "collect": "watchglass_cli.commands.parts:collect",
+    "evaluate": "watchglass_cli.commands.parts:evaluate",
+    "alert": "watchglass_cli.commands.parts:alert",
+    "dashboard": "watchglass_cli.commands.parts:dashboard",
+    "query": "watchglass_cli.commands.data:query",
+    "migrate": "watchglass_cli.commands.data:migrate",
+    "references": "watchglass_cli.commands.data:references",
+    "score": "watchglass_cli.commands.score:score",
+    "rules": "watchglass_cli.commands.rules:rules",
+    "bench": "watchglass_cli.commands.bench:bench",
+}
+"""Command -> "module:object". Loaded when it is used, so that `--help` is quick."""
+
+
+class Commands(click.Group):
+    """The table above as a click group."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the table's order: the first thing to try comes first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import one command."""
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="watchglass-server", prog_name="watchglass")
+def cli() -> None:
+    """Evaluate and monitor deployed LLM applications.
+
+    \b
+    watchglass demo                  the whole product with real traffic, in a temporary directory
+    watchglass up                    run it for your applications: OTLP on 4317 and 4318, dashboard on 8501
+    watchglass query 'SELECT …'      look at the data
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S")
+    for noisy in ("httpx", "urllib3", "uvicorn", "clickhouse_connect"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    cli()
