@@ -39,3 +39,13 @@ lock: $(VENV)/.dev  ## Pin what is installed now
 
 clean:
 	rm -rf $(VENV)
+
+wheel-test: $(VENV)/.dev  ## Build both wheels, install them outside the tree, run a smoke
+	$(BIN)/python tests/wheel_test.py
+
+bench: $(VENV)/.dev  ## Figures for docs/performance.md; `--quick` sizes fit in a minute
+	$(BIN)/watchglass bench ingest
+	$(BIN)/watchglass bench evaluate
+
+faults: $(VENV)/.dev  ## The fault suite at full size
+	$(BIN)/python -m pytest tests/faults --run-slow
