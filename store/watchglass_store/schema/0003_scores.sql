@@ -30,20 +30,25 @@ ORDER BY (name, evaluator, evaluator_version, trace_id, span_id)
 TTL toDate(call_time) + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
--- What the evaluators did: batches, terminal errors, quarantined items, cost. Append only. Writer: evaluators.
+-- What the evaluators did. Append only. Writer: evaluators. A row with a trace_id is about that call, one without is
+-- about a whole batch. A 'start' is written before the work and names the worker; when its worker has no later 'batch',
+-- it died in between, and the calls received in [since, watermark] are then tried in ever smaller groups.
 CREATE TABLE evaluation_log (
     time DateTime64(3) DEFAULT now64(3),
     evaluator LowCardinality(String),
     evaluator_version LowCardinality(String),
     shard LowCardinality(String) COMMENT 'i/n',
+    worker String COMMENT 'one life of one worker process' CODEC(ZSTD(1)),
     event LowCardinality(String) COMMENT 'batch, start, error, quarantine or waiting',
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
-    calls UInt64,
+    calls UInt64 COMMENT 'calls looked at',
     scored UInt64,
     unscored UInt64,
     errors UInt64,
-    watermark DateTime64(3) COMMENT 'calls received up to here are done',
+    skipped UInt64 COMMENT 'calls without a text that the evaluator needs, or with an error instead of an answer',
+    since DateTime64(3) COMMENT 'start: when its first call was received',
+    watermark DateTime64(3) COMMENT 'batch: calls received up to here are done; start: when its last call was received',
     duration_s Float64,
     cost_usd Float64,
     message String CODEC(ZSTD(1))
