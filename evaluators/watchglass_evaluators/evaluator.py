@@ -1,0 +1,140 @@
+"""What an evaluator is, what it is given and what it returns.
+
+EvaluatorUnavailable   it cannot run now (no weights, no key, no library): its calls wait, nothing is lost
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+Column = Literal["prompt_text", "response_text", "context_text", "reference_text"]
+Direction = Literal["higher_is_better", "lower_is_better", "neutral"]
+Source = Literal["code", "model", "judge"]
+Device = Literal["cpu", "gpu"]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+COLUMNS: tuple[Column, ...] = get_args(Column)
+
+
+class EvaluatorUnavailable(Exception):
+    """The evaluator cannot run now; the message says what it waits for and what would bring it.
+
+    Raised by a constructor or by `score`. The runner shows the message, leaves the calls for later and tries again.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSpec:
+    """One score that an evaluator gives to every call."""
+
+    name: str
+    """Name in the `scores` table, `family_metric`, for example "rouge_l"."""
+    direction: Direction
+    """Which way is better; "neutral" where neither is."""
+    lowest: float
+    """The smallest value it can have; minus infinity allowed."""
+    highest: float
+    """The largest value it can have; infinity allowed."""
+    unit: str
+    """What a value of 1 is, for example "characters" or "probability"."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorSpec:
+    """What an evaluator declares about itself, known before its libraries or weights are loaded."""
+
+    name: str
+    """Name in the registry and in the column `evaluator`."""
+    version: str
+    """Changes whenever the same call could score differently: each version is a series of its own. Never empty."""
+    columns: tuple[Column, ...]
+    """The texts it reads. A call where one of them is absent is skipped, not scored."""
+    scores: tuple[ScoreSpec, ...]
+    """The scores it gives, all of them to every call, in this order."""
+    source: Source = "code"
+    """How the value comes about: by rule or formula, by a statistical model, or by a language model's judgement."""
+    batch_size: int = 256
+    """The most calls it wants at once."""
+    device: Device = "cpu"
+    """Where it runs best."""
+    cost_usd_per_call: float = 0.0
+    """An upper estimate in US dollars; 0 = only this machine's time."""
+    longest_text: int = 200_000
+    """Longest text in characters that it is given; a call with a longer one is unscored, with that as the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One model call as an evaluator sees it. A text that was not captured is ''."""
+
+    trace_id: str = ""
+    """32 lower-case hex digits."""
+    span_id: str = ""
+    """16 lower-case hex digits."""
+    prompt_text: str = ""
+    """The last user turn."""
+    response_text: str = ""
+    """The answer."""
+    context_text: str = ""
+    """What was retrieved for it."""
+    reference_text: str = ""
+    """The golden answer, sent with the call or found by its prompt."""
+    start_time: datetime = _EPOCH
+    """When the call began."""
+    service_name: str = ""
+    """`service.name` of the application."""
+    environment: str = ""
+    """`deployment.environment.name` of the application."""
+    model: str = ""
+    """The model that answered, or else the one that was asked for."""
+    prompt_name: str = ""
+    """Name of the prompt template."""
+    prompt_version: str = ""
+    """Version of the prompt template."""
+    error_type: str = ""
+    """Not empty: the call failed."""
+
+    def text(self, column: Column) -> str:
+        """Return the text of one column."""
+        value: str = getattr(self, column)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One value, or the reason why there is none."""
+
+    name: str
+    """One of the names in the evaluator's spec."""
+    value: float | None
+    """Finite and inside the spec's range; None = unscored, never a made-up number."""
+    reason: str = ""
+    """Why it is unscored. Not empty exactly when value is None."""
+    label: str = ""
+    """A word for the value where there is one, for example "refusal"."""
+    explanation: str = ""
+    """What led to it, for a person."""
+    cost_usd: float = field(default=0.0, kw_only=True)
+    """What this score cost."""
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Anything with a spec and a `score`. Its constructor takes nothing and is fast: heavy imports wait for `score`."""
+
+    @property
+    def spec(self) -> EvaluatorSpec:
+        """What it declares about itself."""
+        ...
+
+    def score(self, calls: Sequence[Call]) -> list[list[Score]]:
+        """Score a batch: for every call, in order, one Score for each of `spec.scores`, in order.
+
+        The same calls must give the same scores, alone or in any batch. Raising fails the batch; it is then tried in
+        halves, so that only the calls which raise alone end with an error.
+
+        Raises:
+            EvaluatorUnavailable: it cannot run now; the calls wait.
+        """
+        ...

@@ -1,0 +1,91 @@
+"""Which evaluators there are: ours in a table, third parties' by entry point. Listing imports none of them."""
+
+import difflib
+import importlib
+import logging
+from importlib.metadata import EntryPoint, entry_points
+
+from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec
+
+ENTRY_POINT_GROUP = "watchglass_evaluators"
+
+BUILTIN: dict[str, str] = {
+    "bleu": "watchglass_evaluators.library.bleu:Bleu",
+    "profanity": "watchglass_evaluators.library.profanity:Profanity",
+    "refusal": "watchglass_evaluators.library.refusal:Refusal",
+    "response_length": "watchglass_evaluators.library.response_length:ResponseLength",
+    "rouge": "watchglass_evaluators.library.rouge:Rouge",
+}
+
+logger = logging.getLogger("watchglass.evaluators")
+
+
+class UnknownEvaluator(LookupError):
+    """No evaluator has this name; the message lists those that are known."""
+
+
+class BrokenEvaluator(Exception):
+    """An evaluator is registered but cannot be loaded, or is not one; the message says why."""
+
+
+def names() -> list[str]:
+    """Return the names of all evaluators, built in and installed, sorted."""
+    return sorted({*BUILTIN, *_plugins()})
+
+
+def load(name: str) -> Evaluator:
+    """Import and construct one evaluator.
+
+    Raises:
+        UnknownEvaluator: no such name.
+        BrokenEvaluator: its module cannot be imported, or what is there is not an evaluator of that name.
+        EvaluatorUnavailable: its constructor says that it cannot run now.
+    """
+    target = BUILTIN.get(name)
+    if target is None:
+        plugin = _plugins().get(name)
+        if plugin is None:
+            raise UnknownEvaluator(_unknown(name))
+        target = plugin.value
+    module_name, _, class_name = target.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), class_name)
+    except Exception as error:  # whatever a stranger's module raises
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be loaded: {_first_line(error)}") from error
+    evaluator = factory()
+    if not isinstance(evaluator, Evaluator) or not isinstance(evaluator.spec, EvaluatorSpec):
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) lacks `spec` or `score`: see docs/evaluators.md")
+    if evaluator.spec.name != name:
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) calls itself {evaluator.spec.name!r}")
+    return evaluator
+
+
+def check_names(wanted: list[str]) -> None:
+    """Raise UnknownEvaluator for the first name that does not exist."""
+    known = names()
+    for name in wanted:
+        if name not in known:
+            raise UnknownEvaluator(_unknown(name))
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name in BUILTIN or point.name in found:
+            logger.warning("evaluator %r of %s is left out: the name is taken", point.name, point.value)
+        elif ":" not in point.value:
+            logger.warning("evaluator %r is left out: %r is not module:Class", point.name, point.value)
+        else:
+            found[point.name] = point
+    return found
+
+
+def _unknown(name: str) -> str:
+    known = names()
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown evaluator {name!r}{hint} (known: {', '.join(known)})"
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
