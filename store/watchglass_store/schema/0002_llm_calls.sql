@@ -59,7 +59,8 @@ CREATE TABLE llm_call_parts (
 PARTITION BY day
 ORDER BY (trace_id, span_id)
 TTL day + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+-- Rows are wide and read by id: small granules keep a look-up from dragging in thousands of neighbours' texts.
+SETTINGS index_granularity = 256, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- The order calls arrived in: what an evaluator or a "newest first" page reads, so that their cost grows with the
 -- rows they ask for and not with the table.
