@@ -1,0 +1,202 @@
+"""The one way to the data: a thin client over ClickHouse's HTTP interface, the same for both modes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
+
+from watchglass_store.address import Address
+from watchglass_store.config import StoreConfig
+from watchglass_store.errors import StoreRejected
+from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+from watchglass_store.sql import quote_name
+from watchglass_store.translation import translated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONNECTIONS = 32
+CONNECT_TIMEOUT_S = 5
+TIMEOUT_S = 300
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+READ_LIMITS: Mapping[str, str] = {
+    "max_execution_time": "30",
+    "max_memory_usage": str(2 << 30),
+    "max_result_rows": "5000000",
+    "max_result_bytes": str(1 << 30),
+}
+"""What a read-only client of a ClickHouse server asks for itself; the embedded server has limits of its own."""
+
+WRITE_SETTINGS: Mapping[str, str] = {
+    "async_insert": "0",
+    "insert_deduplicate": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "1",
+}
+"""An insert is answered when it is stored, and a token that was seen before is dropped in every table it reaches."""
+
+
+class Store:
+    """Queries and inserts. Thread-safe; every method raises StoreUnavailable or StoreRejected and nothing else.
+
+    Values are always bound by the server: `store.query("SELECT {name:String}", {"name": value})`. Datetimes go in and
+    come out aware, in UTC.
+    """
+
+    def __init__(self, address: Address, *, readonly_settings: bool = False) -> None:
+        """Connect to an address.
+
+        Args:
+            address: Server, user and database.
+            readonly_settings: Ask for readonly=1 and limits on top of what the user may do.
+        """
+        self.database = address.database
+        self._pool = get_pool_manager(maxsize=CONNECTIONS, verify=address.verify)
+        try:
+            with translated(str(address)):
+                self._client = clickhouse_connect.get_client(
+                    host=address.host,
+                    port=address.port,
+                    username=address.username,
+                    password=address.password,
+                    database=address.database,
+                    interface="https" if address.secure else "http",
+                    verify=address.verify,
+                    compress=address.host not in LOOPBACK,
+                    connect_timeout=CONNECT_TIMEOUT_S,
+                    send_receive_timeout=TIMEOUT_S,
+                    autogenerate_session_id=False,
+                    tz_mode="aware",
+                    pool_mgr=self._pool,
+                )
+        except BaseException:
+            self._close_pool()
+            raise
+        self._where = str(address)
+        if readonly_settings and self._client.server_settings["readonly"].value == "0":
+            for name, value in {**READ_LIMITS, "readonly": "1"}.items():
+                self._client.set_client_setting(name, value)
+
+    def query(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the rows as dictionaries, in order."""
+        with translated(self._where):
+            result = self._client.query(sql, parameters=_bound(parameters), settings=_settings(settings))
+        names = result.column_names
+        return [dict(zip(names, row, strict=True)) for row in result.result_rows]
+
+    def query_df(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
+    ) -> "pd.DataFrame":
+        """Return a frame: integers as int64 (Int64 where NULL), times as datetime64[UTC]; empty ones have columns."""
+        from watchglass_store.frames import empty_frame, with_signed_integers
+
+        with translated(self._where):
+            frame = self._client.query_df(sql, parameters=_bound(parameters), settings=_settings(settings))
+            if not len(frame.columns):
+                probe = f"SELECT * FROM ({sql}) LIMIT 0"
+                result = self._client.query(probe, parameters=_bound(parameters), settings=_settings(settings))
+                return empty_frame(result.column_names, [column_type.name for column_type in result.column_types])
+        return with_signed_integers(frame)
+
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, deduplication_token: str = "") -> None:
+        """Insert rows, in one block as far as possible.
+
+        Args:
+            table: A table of this database.
+            rows: All with the keys of the first, which are the columns; other columns take their defaults.
+            deduplication_token: Where given, an insert with a token seen before changes nothing.
+
+        Raises:
+            ValueError: The rows have not all the same keys.
+        """
+        if not rows:
+            return
+        columns = list(rows[0])
+        if any(row.keys() != rows[0].keys() for row in rows):
+            raise ValueError(f"rows for {table} must all have the columns {', '.join(columns)}")
+        settings = dict(WRITE_SETTINGS)
+        if deduplication_token:
+            settings["insert_deduplication_token"] = deduplication_token
+        with translated(self._where):
+            self._client.insert(
+                table, [[row[column] for column in columns] for row in rows], column_names=columns, settings=settings
+            )
+
+    def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
+        """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle"."""
+        with translated(self._where):
+            self._client.raw_insert(
+                quote_name(table), insert_block=data, fmt=fmt, settings={**WRITE_SETTINGS, **(settings or {})}
+            )
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that gives no rows."""
+        with translated(self._where):
+            self._client.command(sql, parameters=_bound(parameters))
+
+    def close(self) -> None:
+        """Close the connections; may be called twice."""
+        self._client.close()
+        self._close_pool()
+
+    def _close_pool(self) -> None:
+        self._pool.clear()
+        all_managers.pop(self._pool, None)
+
+
+def connect(config: StoreConfig, data_dir: Path, *, readonly: bool = False) -> Store:
+    """Connect to the ClickHouse server of the settings, or to the owner of the data directory.
+
+    Args:
+        config: The section [store].
+        data_dir: Where the embedded store keeps its passwords; not looked at when there is a URL.
+        readonly: As the read-only user (embedded), or with readonly=1 and limits (server).
+
+    Raises:
+        StoreUnavailable: Nobody answers, or the user is not let in.
+    """
+    if config.url:
+        return _server(Address.parse(config.url), readonly=readonly)
+    credentials = load_credentials(data_dir)
+    address = Address(
+        host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host),
+        port=config.port,
+        username=ADMINISTRATOR,
+        password=credentials.administrator,
+    )
+    if readonly:
+        address = replace(address, username=READONLY, password=credentials.readonly)
+    return Store(address)
+
+
+def _server(address: Address, *, readonly: bool) -> Store:
+    """Connect to a server, making the database where there is none yet."""
+    try:
+        return Store(address, readonly_settings=readonly)
+    except StoreRejected as error:
+        if readonly or error.name != "UNKNOWN_DATABASE":
+            raise
+    anywhere = Store(replace(address, database="default"))
+    try:
+        anywhere.command(f"CREATE DATABASE IF NOT EXISTS {quote_name(address.database)}")
+    finally:
+        anywhere.close()
+    return Store(address)
+
+
+def _bound(parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Parameters as the driver takes them: a tuple would be bound as a Tuple, so arrays are lists."""
+    if parameters is None:
+        return None
+    return {
+        name: list(value) if isinstance(value, (tuple, set, frozenset)) else value for name, value in parameters.items()
+    }
+
+
+def _settings(settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return dict(settings) if settings else None

@@ -1,0 +1,25 @@
+"""Settings of the store, section `[store]`."""
+
+from pydantic import BaseModel, Field, field_validator
+
+from watchglass_store.address import Address
+
+
+class StoreConfig(BaseModel, frozen=True, extra="forbid"):
+    """Where the data is. Environment: `WATCHGLASS_STORE__URL`, `WATCHGLASS_STORE__PORT` and so on."""
+
+    url: str = Field(
+        default="",
+        description="A ClickHouse server, clickhouse://user:password@host:8123/watchglass, with ?secure=true for TLS "
+        "(port 8443). Empty = the embedded engine in the data directory.",
+        repr=False,
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address on which the embedded engine listens.")
+    port: int = Field(default=8123, ge=1, le=65535, description="Port on which the embedded engine listens.")
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_understood(cls, value: str) -> str:
+        if value:
+            Address.parse(value)
+        return value

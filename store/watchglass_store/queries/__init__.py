@@ -1,0 +1,1 @@
+"""Every question that a part asks, one module per part."""

@@ -1,0 +1,59 @@
+"""Users of the embedded endpoint: `default` may do everything, `readonly` may read. Passwords are made at random."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from watchglass_store.errors import StoreUnavailable
+
+ADMINISTRATOR = "default"
+READONLY = "readonly"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The password of each user."""
+
+    administrator: str = field(repr=False)
+    readonly: str = field(repr=False)
+
+
+def credentials_path(data_dir: Path) -> Path:
+    """Return where the passwords are kept, readable by their owner alone."""
+    return data_dir / "store" / "credentials.json"
+
+
+def load_credentials(data_dir: Path) -> Credentials:
+    """Read the passwords.
+
+    Raises:
+        StoreUnavailable: They have not been made yet, or this user may not read them.
+    """
+    path = credentials_path(data_dir)
+    try:
+        users = json.loads(path.read_text(encoding="utf-8"))
+        return Credentials(administrator=users[ADMINISTRATOR], readonly=users[READONLY])
+    except FileNotFoundError:
+        raise StoreUnavailable(f"No store in {data_dir}: start its owner first (`watchglass up --data DIR`)") from None
+    except PermissionError:
+        raise StoreUnavailable(f"{path} cannot be read by this user") from None
+    except (ValueError, KeyError, TypeError):
+        raise StoreUnavailable(f"{path} is damaged; delete it and start the store's owner again") from None
+
+
+def ensure_credentials(data_dir: Path) -> Credentials:
+    """Read the passwords, making them first where there are none."""
+    path = credentials_path(data_dir)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        users = {ADMINISTRATOR: secrets.token_urlsafe(32), READONLY: secrets.token_urlsafe(32)}
+        unfinished = path.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(users, file)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    return load_credentials(data_dir)

@@ -1,0 +1,160 @@
+"""The one chDB engine of this process and handles on it."""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import chdb
+
+from watchglass_store.server.problems import Problem
+from watchglass_store.sql import quote_name, quote_string
+
+MAX_SESSIONS = 256
+MAX_SESSION_TIMEOUT_S = 3600.0
+_SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a request wants its statement to run in."""
+
+    user: str
+    database: str
+    settings: Mapping[str, str]
+    frozen_settings: Mapping[str, str]
+    """Applied after `settings` and then fixed with readonly=1; empty for a user who may write."""
+    session_id: str = ""
+    session_timeout_s: float = 60.0
+    session_must_exist: bool = False
+
+
+@dataclass(slots=True)
+class _Session:
+    handle: Any
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    expires: float = 0.0
+
+
+class Engine:
+    """Owns a chDB path. A handle costs about 0.2 ms, so each request has its own: settings and USE die with it."""
+
+    def __init__(self, path: Path, database: str) -> None:
+        """Open the path, creating it and the database when absent."""
+        self._path = str(path)
+        self._root = _open(self._path)
+        self._sessions: dict[tuple[str, str], _Session] = {}
+        self._lock = threading.Lock()
+        self.database = database
+        self._root.query(f"CREATE DATABASE IF NOT EXISTS {quote_name(database)}")
+        answer = self._root.query("SELECT version(), timezone()", "TabSeparated").bytes().decode().strip()
+        self.version, self.timezone = answer.split("\t")
+
+    def close(self) -> None:
+        """Close the engine and every session; all handles must have been given back."""
+        for session in self._sessions.values():
+            session.handle.close()
+        self._sessions.clear()
+        self._root.close()
+
+    @contextmanager
+    def handle(self, scope: Scope) -> Iterator[Any]:
+        """Lend a chDB connection with database and settings applied.
+
+        Raises:
+            Problem: Unknown session, session in use, or malformed setting name.
+            RuntimeError: The engine refused the database or a setting.
+        """
+        if scope.session_id:
+            with self._session(scope) as handle:
+                yield handle
+            return
+        handle = _open(self._path)
+        try:
+            _prepare(handle, scope)
+            yield handle
+        finally:
+            handle.close()
+
+    @contextmanager
+    def _session(self, scope: Scope) -> Iterator[Any]:
+        key = (scope.user, scope.session_id)
+        with self._lock:
+            now = time.monotonic()
+            self._expire(now)
+            session = self._sessions.get(key)
+            if session is None:
+                session = self._sessions[key] = self._new_session(scope)
+            if not session.lock.acquire(blocking=False):
+                raise Problem(373, "SESSION_IS_LOCKED", "Session is locked by a concurrent client.")
+            session.expires = now + min(scope.session_timeout_s, MAX_SESSION_TIMEOUT_S)
+        try:
+            with _settings_of_one_request(session.handle, scope):
+                yield session.handle
+        finally:
+            session.lock.release()
+
+    def _expire(self, now: float) -> None:
+        for key in [k for k, s in self._sessions.items() if s.expires < now and not s.lock.locked()]:
+            self._sessions.pop(key).handle.close()
+
+    def _new_session(self, scope: Scope) -> _Session:
+        if scope.session_must_exist:
+            raise Problem(372, "SESSION_NOT_FOUND", "Session not found.")
+        if len(self._sessions) >= MAX_SESSIONS:
+            raise Problem(202, "TOO_MANY_SIMULTANEOUS_QUERIES", f"Too many sessions; at most {MAX_SESSIONS}.")
+        handle = _open(self._path)
+        try:
+            _prepare(handle, Scope(scope.user, scope.database, {}, scope.frozen_settings))
+        except BaseException:
+            handle.close()
+            raise
+        return _Session(handle)
+
+
+def _open(path: str) -> Any:
+    return chdb.connect(path)  # type: ignore[no-untyped-call]  # chdb publishes no types
+
+
+def _prepare(handle: Any, scope: Scope) -> None:
+    if scope.database:
+        handle.query(f"USE {quote_name(scope.database)}")
+    _set(handle, {**scope.settings, **scope.frozen_settings})
+    if scope.frozen_settings:
+        handle.query("SET readonly = 1")
+
+
+def _set(handle: Any, settings: Mapping[str, str]) -> None:
+    _check_names(settings)
+    if settings:
+        handle.query("SET " + ", ".join(f"{name} = {quote_string(value)}" for name, value in settings.items()))
+
+
+def _check_names(settings: Mapping[str, str]) -> None:
+    for name in settings:
+        if not _SETTING_NAME.match(name):
+            raise Problem(115, "UNKNOWN_SETTING", "A setting's name has letters, digits and _ only.")
+
+
+@contextmanager
+def _settings_of_one_request(handle: Any, scope: Scope) -> Iterator[None]:
+    """Apply a request's settings to a session's handle and take them back afterwards."""
+    if scope.frozen_settings or not scope.settings:
+        yield
+        return
+    _check_names(scope.settings)
+    names = ", ".join(map(quote_string, scope.settings))
+    sql = f"SELECT name, value, changed FROM system.settings WHERE name IN ({names})"
+    rows = [json.loads(line) for line in handle.query(sql, "JSONCompactEachRow").bytes().splitlines()]
+    before = ", ".join(f"{name} = {quote_string(value) if changed else 'DEFAULT'}" for name, value, changed in rows)
+    _set(handle, scope.settings)
+    try:
+        yield
+    finally:
+        if before:
+            handle.query("SET " + before)

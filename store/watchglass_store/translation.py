@@ -1,0 +1,71 @@
+"""The one translator of the driver's errors into the store's."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import urllib3
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from watchglass_store.errors import StoreError, StoreRejected, StoreUnavailable
+
+RETRYABLE = frozenset(
+    {
+        "ABORTED", "ALL_CONNECTION_TRIES_FAILED", "ALL_REPLICAS_LOST", "AUTHENTICATION_FAILED",
+        "CANNOT_ALLOCATE_MEMORY", "CANNOT_CREATE_FILE", "CANNOT_FSYNC", "CANNOT_OPEN_FILE",
+        "CANNOT_READ_FROM_FILE_DESCRIPTOR", "CANNOT_SCHEDULE_TASK", "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+        "KEEPER_EXCEPTION", "MEMORY_LIMIT_EXCEEDED", "NETWORK_ERROR", "NOT_ENOUGH_SPACE",
+        "NO_REPLICA_HAS_PART", "QUERY_WAS_CANCELLED", "QUOTA_EXCEEDED", "REQUIRED_PASSWORD",
+        "SERVER_OVERLOADED", "SESSION_IS_LOCKED", "SHARD_HAS_NO_CONNECTIONS", "SOCKET_TIMEOUT",
+        "TABLE_IS_READ_ONLY", "TIMEOUT_EXCEEDED", "TOO_FEW_LIVE_REPLICAS", "TOO_MANY_PARTS",
+        "TOO_MANY_SIMULTANEOUS_QUERIES", "TOO_SLOW", "UNKNOWN_STATUS_OF_INSERT",
+        "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE", "WRONG_PASSWORD",
+    }
+)  # fmt: skip
+"""ClickHouse errors that say nothing against the statement or its rows."""
+
+EXPLAINED = frozenset(
+    {
+        "AMBIGUOUS_IDENTIFIER", "DATABASE_ALREADY_EXISTS", "ILLEGAL_AGGREGATION", "ILLEGAL_TYPE_OF_ARGUMENT",
+        "MEMORY_LIMIT_EXCEEDED", "NOT_AN_AGGREGATE", "NO_SUCH_COLUMN_IN_TABLE",
+        "NUMBER_OF_ARGUMENTS_DOESNT_MATCH", "READONLY", "TABLE_ALREADY_EXISTS", "TIMEOUT_EXCEEDED",
+        "TOO_MANY_ROWS_OR_BYTES", "TYPE_MISMATCH", "UNKNOWN_DATABASE", "UNKNOWN_FUNCTION",
+        "UNKNOWN_IDENTIFIER", "UNKNOWN_QUERY_PARAMETER", "UNKNOWN_SETTING", "UNKNOWN_TABLE",
+    }
+)  # fmt: skip
+"""Errors whose text is about names, types and limits. Others quote rows and literals: not passed on."""
+
+_EXCEPTION = re.compile(r"DB::Exception:\s*(.*?)(?::? In scope\b|: While |\(version |$)", re.DOTALL)
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
+MAX_DETAIL = 300
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise the driver's errors as the store's.
+
+    The messages hold no row, literal, bound value, statement or password.
+
+    Args:
+        where: The server, as a reader of the message should see it.
+    """
+    try:
+        yield
+    except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
+        raise _translate(error, where) from None
+
+
+def _translate(error: Exception, where: str) -> StoreError:
+    code, name = getattr(error, "code", None), getattr(error, "name", None)
+    if code is None:
+        return StoreUnavailable(f"{where} does not answer ({type(error).__name__})")
+    name = name or "UNKNOWN"
+    detail = f": {_detail(str(error))}" if name in EXPLAINED else ""
+    message = f"{where} refused: {name} (code {code}){detail}"
+    return StoreUnavailable(message) if name in RETRYABLE else StoreRejected(message, code=code, name=name)
+
+
+def _detail(text: str) -> str:
+    """What the engine says about names, without literals and without the statement."""
+    found = _EXCEPTION.search(text)
+    return _LITERAL.sub("'…'", found[1] if found else "").strip()[:MAX_DETAIL]
