@@ -1,5 +1,8 @@
 """The collector: OTLP in over gRPC and HTTP, a durable spool, rows out to ClickHouse."""
 
+from watchglass_collector.collector import Collector
+from watchglass_collector.config import CollectorConfig
 from watchglass_collector.inbox import install_views
+from watchglass_collector.spool import SpoolLocked
 
-__all__ = ["install_views"]
+__all__ = ["Collector", "CollectorConfig", "SpoolLocked", "install_views"]

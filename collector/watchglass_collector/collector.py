@@ -1,0 +1,79 @@
+"""The collector: receivers, spool and drains wired together."""
+
+from pathlib import Path
+
+from watchglass_collector.admission import stages
+from watchglass_collector.config import CollectorConfig
+from watchglass_collector.counters import Counters
+from watchglass_collector.drain import Drain
+from watchglass_collector.intake import Intake
+from watchglass_collector.receive.grpc import GrpcReceiver
+from watchglass_collector.receive.http import HttpReceiver
+from watchglass_collector.signals import SIGNALS
+from watchglass_collector.spool import Spool
+from watchglass_store import Store
+
+
+class Collector:
+    """Takes OTLP, acknowledges what is durable, and sees to it that the store gets it.
+
+    The store need not be there when the collector starts, nor its tables: what arrives is spooled.
+
+    Args:
+        config: where to listen, how much to take.
+        store: where rows go; its tables and views (`install_views`) are somebody else's job.
+        data_dir: the spool is kept in its `spool` folder.
+
+    Raises:
+        SpoolLocked: another collector uses this data directory.
+    """
+
+    def __init__(self, config: CollectorConfig, store: Store, data_dir: Path) -> None:
+        self._counters = Counters()
+        self._spool = Spool(data_dir / "spool", [signal.name for signal in SIGNALS], config)
+        self._counters.add("received", self._spool.pending_items())
+        self._stop_timeout_s = config.stop_timeout_s
+        intake = Intake(self._spool, stages(config.max_request_items), self._counters)
+        limit = config.max_request_bytes
+        self._http = HttpReceiver(config.host, config.http_port, intake, max_bytes=limit)
+        self._grpc = GrpcReceiver(config.host, config.grpc_port, intake, max_bytes=limit)
+        self._drains = [Drain(signal, self._spool, store, self._counters) for signal in SIGNALS]
+
+    def start(self) -> None:
+        """Listen and drain. Returns once both ports take requests.
+
+        Raises:
+            OSError: a port cannot be bound.
+        """
+        self._http.start()
+        self._grpc.start()
+        for drain in self._drains:
+            drain.start()
+
+    def stop(self) -> None:
+        """Refuse new requests, empty the spool for a while, keep the rest for the next start."""
+        self._grpc.stop()
+        self._http.stop()
+        for drain in self._drains:
+            drain.finish(self._stop_timeout_s / len(self._drains))
+        self._spool.close()
+
+    @property
+    def http_url(self) -> str:
+        """Base URL of OTLP/HTTP."""
+        return self._http.url
+
+    @property
+    def grpc_target(self) -> str:
+        """Target of OTLP/gRPC."""
+        return self._grpc.target
+
+    def stats(self) -> dict[str, int]:
+        """What happened to spans and log records since the start.
+
+        `received` = `stored` + `pending` + `quarantined` + `rejected`; what an earlier process left in the spool counts
+        as received. Further keys count requests and incidents, and are there once they happened.
+        """
+        names = ("received", "stored", "quarantined", "rejected")
+        counts = self._counters.get()
+        return {**dict.fromkeys(names, 0), **counts, "pending": self._spool.pending_items()}

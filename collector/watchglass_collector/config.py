@@ -1,0 +1,46 @@
+"""Settings of the collector: section `[collector]`, environment `WATCHGLASS_COLLECTOR__…`."""
+
+import ipaddress
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
+    """Where to listen, how much to take, how much to keep."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback: there is no authentication yet.")
+    grpc_port: int = Field(4317, ge=0, le=65535, description="OTLP/gRPC port; 0 = any free one.")
+    http_port: int = Field(4318, ge=0, le=65535, description="OTLP/HTTP port; 0 = any free one.")
+    max_request_bytes: int = Field(
+        64 * 1024**2, ge=1024, le=1024**3, description="Largest request, after decompression."
+    )
+    max_request_items: int = Field(50_000, ge=1, description="Most spans or log records in one request.")
+    spool_max_bytes: int | None = Field(
+        None, ge=1024**2, description="Most disk the spool may take. Not set: 5 GiB, or a tenth of the disk if smaller."
+    )
+    commit_linger_s: float = Field(
+        0.002, ge=0, le=0.005, description="How long a commit waits for company before it syncs to disk."
+    )
+    segment_bytes: int = Field(8 * 1024**2, ge=1024, le=256 * 1024**2, description="Size that closes a segment.")
+    segment_age_s: float = Field(0.5, gt=0, le=60, description="Age that closes a segment.")
+    resend_window_s: float = Field(
+        3600.0,
+        ge=0,
+        le=86_400,
+        description="How long an accepted request is known, so that a resend is not stored twice.",
+    )
+    stop_timeout_s: float = Field(10.0, ge=0, description="How long stopping waits for the spool to empty.")
+
+    @field_validator("host")
+    @classmethod
+    def _only_loopback(cls, host: str) -> str:
+        try:
+            is_loopback = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            is_loopback = host == "localhost"
+        if not is_loopback:
+            raise ValueError(
+                f"collector.host = {host!r}: only loopback (127.0.0.1, ::1, localhost) is allowed, because anyone who "
+                "reaches the port could write. Put a proxy that authenticates in front of it."
+            )
+        return host

@@ -1,0 +1,131 @@
+"""Spool to store: one segment, one insert, oldest first, for as long as it takes."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Final
+
+from watchglass_collector.counters import Counters
+from watchglass_collector.signals import Signal
+from watchglass_collector.spool import Record, Segment, Spool, token
+from watchglass_store import Store, StoreRejected, StoreUnavailable
+
+_log = logging.getLogger("watchglass.collector")
+_POLL_S: Final = 0.05
+_FIRST_BACKOFF_S: Final = 0.1
+_LONGEST_BACKOFF_S: Final = 5.0
+
+
+class Drain:
+    """A thread that empties one signal's spool into its inbox.
+
+    A store that is away is waited for. A segment that the store refuses is cut in halves until the bad request is
+    alone and goes to quarantine; but a store that refuses even an empty request is broken, and is waited for too.
+    """
+
+    def __init__(self, signal: Signal, spool: Spool, store: Store, counters: Counters) -> None:
+        self._signal = signal
+        self._spool = spool
+        self._store = store
+        self._counters = counters
+        self._stop = threading.Event()
+        self._stop_after_last = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"drain-{signal.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start emptying."""
+        self._thread.start()
+
+    def finish(self, timeout_s: float) -> None:
+        """Seal and insert what there is, for at most so long; then stop."""
+        self._stop_after_last.set()
+        self._thread.join(timeout_s)
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        backoff_s = _FIRST_BACKOFF_S
+        complaint = ""
+        while not self._stop.is_set():
+            is_last = self._stop_after_last.is_set()
+            try:
+                segment = self._spool.next_segment(self._signal.name, now=is_last)
+                if segment is None:
+                    if is_last:
+                        return
+                    self._stop.wait(_POLL_S)
+                    continue
+                self._store_segment(segment)
+            except Exception as error:
+                if str(error) != complaint:
+                    _log.warning("cannot store %s, will go on trying: %s", self._signal.name, error)
+                complaint = str(error)
+                self._counters.add("store_retries")
+                self._stop.wait(backoff_s)
+                backoff_s = min(backoff_s * 2, _LONGEST_BACKOFF_S)
+                continue
+            if complaint:
+                _log.info("%s are stored again", self._signal.name)
+            backoff_s, complaint = _FIRST_BACKOFF_S, ""
+
+    def _store_segment(self, segment: Segment) -> None:
+        records, damage = segment.load()
+        quarantined_bytes = 0
+        for region in damage:
+            _log.error("segment %s is damaged at byte %d", segment.name, region.offset)
+            quarantined_bytes += self._spool.quarantine.keep_damage(segment.name, region)
+        if records:
+            quarantined_bytes += self._insert(segment.name, records)
+        self._spool.remove(segment, quarantined_bytes=quarantined_bytes)
+        self._counters.add("damaged_regions", len(damage))
+
+    def _insert(self, name: str, records: Sequence[Record]) -> int:
+        """Insert records as one block; returns the bytes that went to quarantine instead."""
+        try:
+            self._insert_block(name, records)
+        except StoreRejected as error:
+            self._check_store_takes_anything(error)
+            if "while pushing to view" in str(error):
+                return self._insert_what_views_take(name, records, error)
+            if len(records) == 1:
+                self._counters.add("quarantined", records[0].items)
+                _log.error("the store refused a request, it is in quarantine: %s", error)
+                return self._spool.quarantine.keep_records(name, records, str(error))
+            middle = len(records) // 2
+            return self._insert(name, records[:middle]) + self._insert(name, records[middle:])
+        self._counters.add("stored", sum(record.items for record in records))
+        return 0
+
+    def _insert_block(self, name: str, records: Sequence[Record], **settings: str) -> None:
+        inbox = self._signal.inbox
+        self._store.raw_insert(
+            inbox.table,
+            b"".join(record.payload for record in records),
+            fmt="ProtobufSingle",
+            settings={**inbox.settings(), "insert_deduplication_token": token(name, records), **settings},
+        )
+
+    def _check_store_takes_anything(self, error: StoreRejected) -> None:
+        """Tell a bad request from a store that refuses whatever comes: no quarantine for the latter.
+
+        Raises:
+            StoreUnavailable: an empty request is refused as well.
+        """
+        inbox = self._signal.inbox
+        try:
+            self._store.raw_insert(inbox.table, b"", fmt="ProtobufSingle", settings=inbox.settings())
+        except StoreRejected:
+            raise StoreUnavailable(f"the store refuses every insert: {error}") from error
+
+    def _insert_what_views_take(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
+        """Store the raw rows although a view behind them failed.
+
+        Raw rows are written before the views behind them run, so halves under other tokens would be duplicates. The
+        same token is sent again, the failing view's rows are given up, and a copy of the requests is kept.
+        """
+        _log.error("a view failed on segment %s, a copy of it is in quarantine: %s", name, error)
+        self._insert_block(name, records, materialized_views_ignore_errors="1")
+        items = sum(record.items for record in records)
+        self._counters.add("stored", items)
+        self._counters.add("stored_without_views", items)
+        return self._spool.quarantine.keep_records(name, records, str(error))
