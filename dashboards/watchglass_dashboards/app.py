@@ -1,0 +1,17 @@
+"""What every page shares; Streamlit runs this file on each visit."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from watchglass_dashboards import pages
+from watchglass_dashboards.ui.layout import guarded
+
+STATIC = Path(__file__).parent / "static"
+
+st.set_page_config(page_title="Watchglass", page_icon=str(STATIC / "icon.svg"), layout="wide")
+st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
+st.html(STATIC / "app.css")
+page = st.navigation(pages.by_section(), position="sidebar", expanded=True)
+with guarded():
+    page.run()

@@ -1,0 +1,55 @@
+"""The pages. A page is one file in `views/` with `page() -> None`, and one row here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, update_wrapper
+from importlib import import_module
+
+import streamlit as st
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """One row of the table."""
+
+    target: str  # "module:function"
+    title: str
+    icon: str
+    section: str  # heading in the sidebar
+    is_hidden: bool = False  # reached by links only
+
+
+#: Address -> page; the first is the start page.
+PAGES: dict[str, PageInfo] = {
+    "overview": PageInfo("watchglass_dashboards.views.overview:page", "Overview", ":material/dashboard:", "Monitor"),
+    "traces": PageInfo("watchglass_dashboards.views.traces:page", "Traces", ":material/account_tree:", "Monitor"),
+    "trace": PageInfo("watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True),
+}
+
+
+def page(address: str) -> st.Page:
+    """The Streamlit page at an address; its module is imported when it is opened."""
+    info = PAGES[address]
+    run = update_wrapper(partial(_run, info.target), _run)
+    return st.Page(
+        run,
+        title=info.title,
+        icon=info.icon,
+        url_path=address,
+        default=address == next(iter(PAGES)),
+        visibility="hidden" if info.is_hidden else "visible",
+    )
+
+
+def by_section() -> dict[str, list[st.Page]]:
+    """All pages as `st.navigation` takes them."""
+    sections: dict[str, list[st.Page]] = {}
+    for address, info in PAGES.items():
+        sections.setdefault(info.section, []).append(page(address))
+    return sections
+
+
+def _run(target: str) -> None:
+    module, name = target.split(":")
+    function: Callable[[], None] = getattr(import_module(module), name)
+    function()

@@ -1,0 +1,124 @@
+"""Page furniture: header with freshness, cards, and what a page shows when it cannot show data.
+
+Arguments named `title`, `value` or `detail` are markdown: callers pass constants, `ui.format` results or
+`ui.text.label(...)`, never captured text as it came. `tests/dashboards/test_safety.py` checks the callers.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from watchglass_dashboards.data import read
+from watchglass_dashboards.ui.filters import viewer_zone
+from watchglass_dashboards.ui.format import clock, count, seconds, zone_name
+from watchglass_dashboards.ui.text import untrusted
+from watchglass_store import StoreRejected, StoreUnavailable
+from watchglass_store.queries.pages import Freshness, freshness
+
+_TOO_MUCH = {
+    "TIMEOUT_EXCEEDED",
+    "TOO_SLOW",
+    "MEMORY_LIMIT_EXCEEDED",
+    "TOO_MANY_ROWS",
+    "TOO_MANY_BYTES",
+    "TOO_MANY_ROWS_OR_BYTES",
+}
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn the store's two failures into a page that says what to do; a failed query is never an empty chart."""
+    try:
+        yield
+    except StoreUnavailable:
+        st.error(
+            "**The store does not answer.** Nothing is lost: the collector keeps what arrives until the store is back. "
+            "If this stays, see `watchglass doctor`.",
+            icon=":material/cloud_off:",
+        )
+        st.button("Try again", icon=":material/refresh:", key="try_again")
+    except StoreRejected as refusal:
+        if refusal.name in _TOO_MUCH:
+            st.error(
+                "**This reads more than a page may.** Choose a shorter time range, or a service or a model.",
+                icon=":material/hourglass_disabled:",
+            )
+        else:
+            st.error("**The store refused this query.** Please report it with the line below.", icon=":material/error:")
+            untrusted(f"{refusal.name} ({refusal.code})", code=True)
+
+
+def header(title: str, subtitle: str) -> None:
+    """Title and subtitle of a page, both constants."""
+    with st.container(gap=None):
+        st.header(title, anchor=False)
+        st.caption(subtitle)
+
+
+def fresh_line() -> Freshness:
+    """The line that says how far the data goes, and what it rests on."""
+    now, tz, fresh = datetime.now(UTC), viewer_zone(), read(freshness)
+    if fresh.last_received is None:
+        return fresh
+    age_s = max(0.0, (now - fresh.last_received).total_seconds())
+    parts = [
+        f"Data through **{clock(fresh.last_received, tz, date=age_s > 43_200)}** ({seconds(round(age_s))} ago)",
+        f"ingest lag {seconds(fresh.lag_s)} (median)",
+    ]
+    if fresh.scored_through is not None:
+        parts.append(f"{count(fresh.backlog)} calls to evaluate")
+    if fresh.evaluation_errors:
+        parts.append(f"{count(fresh.evaluation_errors)} evaluations failed in 24 h")
+    st.caption(" · ".join([*parts, f"times in {zone_name(tz, now)}"]))
+    return fresh
+
+
+def card(title: str, subtitle: str = "") -> DeltaGenerator:
+    """A bordered card with a title; what is drawn in it follows."""
+    box = st.container(border=True, height="stretch", gap="small")
+    with box.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{title}**", width="content")
+        if subtitle:
+            st.caption(subtitle, width="content")
+    return box
+
+
+def kpi(
+    title: str,
+    value: str,
+    detail: str,
+    *,
+    change: str | None = None,
+    better: Literal["lower", "higher", "neither"] = "neither",
+    trend: Sequence[float] = (),
+) -> None:
+    """One number in a card: its change against the period before, its course, and what it rests on.
+
+    Args:
+        title: What it is.
+        value: With unit.
+        detail: Interval and sample size.
+        change: Relative change, None where there is nothing to compare with.
+        better: Which direction is good; colours the change.
+        trend: Its course over the range; fewer than two points draw nothing.
+    """
+    colour: Literal["gray", "inverse", "normal"] = {"lower": "inverse", "higher": "normal", "neither": "gray"}[better]  # type: ignore[assignment]
+    with st.container(border=True, gap=None, height="stretch"):
+        st.metric(
+            title,
+            value,
+            change,
+            delta_color=colour,
+            chart_data=list(trend) if len(trend) > 1 else None,
+            chart_type="area" if better == "neither" else "line",
+        )
+        st.caption(detail)
+
+
+def nothing(text: str) -> None:
+    """An empty result; `text` is a constant."""
+    st.info(text, icon=":material/inbox:")

@@ -1,0 +1,52 @@
+"""Colours of charts by theme. The colour-blind can tell the categorical ones apart; red means bad."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What each colour means."""
+
+    primary: str
+    second: str
+    third: str
+    error: str
+    warn: str
+    muted: str
+    label: str
+    grid: str
+    tip: str
+    line: str
+
+
+LIGHT = Ink(
+    primary="#4F46E5",
+    second="#0E9384",
+    third="#F79009",
+    error="#D92D20",
+    warn="#DC6803",
+    muted="#667085",
+    label="#475467",
+    grid="#EEF0F3",
+    tip="#FFFFFF",
+    line="#E4E7EC",
+)
+DARK = Ink(
+    primary="#8B91FF",
+    second="#2ED3B7",
+    third="#FDB022",
+    error="#F97066",
+    warn="#FDB022",
+    muted="#98A2B3",
+    label="#B6BDC9",
+    grid="#1F2530",
+    tip="#1B202B",
+    line="#2B3240",
+)
+
+
+def ink() -> Ink:
+    """The colours of the viewer's theme."""
+    return DARK if st.context.theme.type == "dark" else LIGHT

@@ -1,0 +1,1 @@
+"""One file a page; each has `page() -> None` and a row in `watchglass_dashboards.pages.PAGES`."""

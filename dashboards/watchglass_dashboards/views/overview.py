@@ -1,0 +1,237 @@
+"""Overview: traffic, latency, tokens, cost and scores of every deployed model, and what fires."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from watchglass_dashboards import pages
+from watchglass_dashboards.data import read
+from watchglass_dashboards.ui import charts, format
+from watchglass_dashboards.ui.alerts import alert_strip, delivery_line
+from watchglass_dashboards.ui.filters import Selection, filters, parse_between
+from watchglass_dashboards.ui.first_span import first_span
+from watchglass_dashboards.ui.layout import card, fresh_line, guarded, header, kpi, nothing
+from watchglass_dashboards.ui.palette import ink
+from watchglass_dashboards.ui.quality import quality
+from watchglass_dashboards.ui.stats import wilson
+from watchglass_dashboards.ui.text import clean
+from watchglass_store.queries import pages_overview as queries
+
+REFRESH = "15s"
+
+
+def page() -> None:
+    """Draw the page."""
+    header("Overview", "Traffic, latency, cost and quality of every deployed model")
+    _board(filters())
+
+
+@st.fragment(run_every=REFRESH)
+def _board(selection: Selection) -> None:
+    with guarded():
+        fresh = fresh_line()
+        if fresh.last_received is None:
+            first_span(fresh.spans)
+            return
+        scope, bucket_s = selection.scope(datetime.now(UTC)), selection.bucket_s
+        with st.skeleton(height=500):
+            now, before = read(queries.totals, scope)
+            course = read(queries.series, scope, bucket_s)
+            read(queries.score_series, scope, bucket_s)
+        alert_strip()
+        if not now["n_calls"]:
+            nothing("No such call in this time range. Choose a longer one, or other filters.")
+            return
+        times = buckets(int(scope.start.timestamp()), int(scope.end.timestamp()), bucket_s)
+        _numbers(now, before, course, times, selection)
+        _charts(course, times, bucket_s)
+        _by_model(selection)
+        quality(scope, bucket_s)
+        delivery_line(scope)
+
+
+def buckets(start_s: int, end_s: int, bucket_s: int) -> list[int]:
+    """Starts of the buckets that cover a range, Unix seconds."""
+    return list(range(start_s - start_s % bucket_s, end_s, bucket_s))
+
+
+def column(
+    course: Sequence[dict[str, Any]], times: Sequence[int], name: str, at: int | None = None
+) -> list[float | None]:
+    """One measure over all buckets, None where a bucket has no value.
+
+    Args:
+        course: Rows of `pages_overview.series`.
+        times: Bucket starts.
+        name: The measure.
+        at: Which quantile, for a measure that has several.
+    """
+    by_time = {row["bucket"]: row for row in course}
+    values: list[float | None] = []
+    for time in times:
+        value = by_time[time][name] if time in by_time else None
+        if value is not None and at is not None:
+            value = quantile(value, at)
+        values.append(value)
+    return values
+
+
+def quantile(quantiles: Sequence[float], at: int) -> float | None:
+    """One of [p50, p95, p99]; None where nothing was measured, which the store says as an empty list or NaN."""
+    value = quantiles[at] if quantiles else None
+    return None if value is None or value != value else float(value)
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _numbers(
+    now: dict[str, Any],
+    before: dict[str, Any] | None,
+    course: Sequence[dict[str, Any]],
+    times: Sequence[int],
+    selection: Selection,
+) -> None:
+    old: dict[str, Any] = before or {}
+    calls, errors = now["n_calls"], now["n_errors"]
+    low, high = wilson(errors, calls)
+    p95, ttft = quantile(now["duration_s"], 1), quantile(now["first_token_s"], 1)
+    tokens, cost = now["n_input_tokens"] + now["n_output_tokens"], now["total_cost_usd"] or None
+    old_tokens = old.get("n_input_tokens", 0) + old.get("n_output_tokens", 0)
+    counts = [value or 0 for value in column(course, times, "n_calls")]
+    shares = [row["n_errors"] / row["n_calls"] for row in course]
+    per_bucket = [row["n_input_tokens"] + row["n_output_tokens"] for row in course]
+    with st.grid(6, min_column_width=150, gap="small"):
+        kpi("Calls", format.count(calls), selection.noun, change=format.change(calls, old.get("n_calls")), trend=counts)
+        kpi(
+            "Error rate",
+            format.percent(errors / calls),
+            f"95 % interval {format.percent_range(low, high)} · {errors:,} of {calls:,}",
+            change=format.change(errors / calls, old["n_errors"] / old["n_calls"] if old.get("n_calls") else None),
+            better="lower",
+            trend=shares,
+        )
+        kpi(
+            "Latency p95",
+            format.seconds(p95),
+            f"of {calls:,} calls · p50 {format.seconds(quantile(now['duration_s'], 0))}",
+            change=format.change(p95, quantile(old.get("duration_s", []), 1)),
+            better="lower",
+            trend=_known(column(course, times, "duration_s", 1)),
+        )
+        kpi(
+            "Time to first token p95",
+            format.seconds(ttft),
+            f"of {now['n_first_token']:,} streamed calls",
+            change=format.change(ttft, quantile(old.get("first_token_s", []), 1)),
+            better="lower",
+            trend=_known(column(course, times, "first_token_s", 1)),
+        )
+        kpi(
+            "Tokens",
+            format.count(tokens),
+            f"{format.count(now['n_input_tokens'])} in · {format.count(now['n_output_tokens'])} out",
+            change=format.change(tokens, old_tokens),
+            trend=per_bucket,
+        )
+        kpi(
+            "Cost",
+            format.usd(cost),
+            f"{format.usd(cost / calls)} a call" if cost else "no price known for these calls",
+            change=format.change(cost, old.get("total_cost_usd")),
+            better="lower",
+            trend=[row["total_cost_usd"] for row in course] if cost else (),
+        )
+
+
+def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: int) -> None:
+    colours = ink()
+    per = format.seconds(bucket_s) if bucket_s < 120 else format.seconds(bucket_s).replace(" 0 s", "").replace(".0", "")
+    left, right = st.columns(2, gap="small")
+    with left, card("Traffic", f"calls per {per} · drag to see the calls of that time"):
+        bars = []
+        for row in course:
+            ends = {"start": row["bucket"] * 1000, "end": (row["bucket"] + bucket_s) * 1000}
+            bars.append({**ends, "status": "ok", "calls": row["n_calls"] - row["n_errors"]})
+            bars.append({**ends, "status": "error", "calls": row["n_errors"]})
+        span = (times[0] * 1000, (times[-1] + bucket_s) * 1000)
+        event = st.vega_lite_chart(
+            charts.traffic(bars, span, colours),
+            key="traffic",
+            on_select="rerun",
+            selection_mode="zoom",
+            width="stretch",
+        )
+        _link_to_dragged(event)
+    with right, card("Latency", "end to end, quantiles of each bucket"):
+        shown, unit = charts.in_readable_unit(
+            {name: column(course, times, "duration_s", at) for at, name in enumerate(("p50", "p95", "p99"))}
+        )
+        palette = (colours.primary, colours.second, colours.third)
+        st.echarts_chart(charts.lines(times, shown, unit, palette, colours), height=charts.HEIGHT, key="latency")
+    left, right = st.columns(2, gap="small")
+    with left, card("Tokens", f"per {per}"):
+        tokens = {"input": column(course, times, "n_input_tokens"), "output": column(course, times, "n_output_tokens")}
+        palette2 = (colours.primary, colours.third)
+        st.echarts_chart(charts.stacked(times, tokens, "tokens", palette2, colours), height=charts.HEIGHT, key="tokens")
+    with right, card("Time to first token", "streamed calls, quantiles of each bucket"):
+        first = {name: column(course, times, "first_token_s", at) for at, name in enumerate(("p50", "p95"))}
+        if any(value is not None for line in first.values() for value in line):
+            shown, unit = charts.in_readable_unit(first)
+            palette2 = (colours.primary, colours.second)
+            st.echarts_chart(charts.lines(times, shown, unit, palette2, colours), height=charts.HEIGHT, key="ttft")
+        else:
+            nothing("No call in this range was streamed.")
+
+
+def _link_to_dragged(event: Any) -> None:
+    dragged = (event.selection or {}).get("zoom", {}).get("start") if event else None
+    if not dragged:
+        return
+    start, end = (
+        datetime.fromtimestamp(edge / 1000, UTC).isoformat(timespec="seconds") for edge in sorted(dragged[:2])
+    )
+    if parse_between(start, end):
+        address = {**st.query_params.to_dict(), "from": start, "to": end}
+        st.page_link(pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=address)
+
+
+def _by_model(selection: Selection) -> None:
+    rows = read(queries.by_model, selection.scope(datetime.now(UTC)))
+    config = st.column_config
+    with card("By service and model", "most calls first"):
+        st.dataframe(
+            [
+                {
+                    "service": clean(row["service_name"], 100) or "(not named)",
+                    "model": clean(row["model"], 100) or "(not named)",
+                    "calls": row["n_calls"],
+                    "errors": 100 * row["n_errors"] / row["n_calls"],
+                    "p50": quantile(row["duration_s"], 0),
+                    "p95": quantile(row["duration_s"], 1),
+                    "ttft": quantile(row["first_token_s"], 1),
+                    "input": row["n_input_tokens"],
+                    "output": row["n_output_tokens"],
+                    "cost": row["total_cost_usd"] or None,
+                }
+                for row in rows
+            ],
+            hide_index=True,
+            placeholder=format.GAP,
+            key="by_model",
+            column_config={
+                "service": config.TextColumn("Service"),
+                "model": config.TextColumn("Model"),
+                "calls": config.NumberColumn("Calls", format="localized"),
+                "errors": config.NumberColumn("Errors", format="%.2f %%"),
+                "p50": config.NumberColumn("Latency p50", format="%.2f s"),
+                "p95": config.NumberColumn("Latency p95", format="%.2f s"),
+                "ttft": config.NumberColumn("First token p95", format="%.2f s"),
+                "input": config.NumberColumn("Tokens in", format="localized"),
+                "output": config.NumberColumn("Tokens out", format="localized"),
+                "cost": config.NumberColumn("Cost", format="$%.4f"),
+            },
+        )

@@ -1,0 +1,195 @@
+"""Traces: every call, filtered and paged by the store; a row opens a drawer or the trace's own page."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from watchglass_dashboards import pages
+from watchglass_dashboards.data import read
+from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.filters import filters, viewer_zone
+from watchglass_dashboards.ui.first_span import first_span
+from watchglass_dashboards.ui.layout import fresh_line, header, nothing
+from watchglass_dashboards.ui.text import one_line
+from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
+from watchglass_store.queries import pages_traces as queries
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_traces import CallFilter
+
+PER_PAGE = 50
+_MOST_PAGES = queries.COUNT_LIMIT // PER_PAGE
+_SCORE_COLUMNS = 4
+_ORDERS: dict[str, queries.Order] = {"Newest": "newest", "Slowest": "slowest", "Most tokens": "most tokens"}
+
+
+def page() -> None:
+    """Draw the page."""
+    header("Traces", "Every call, with its prompt and answer")
+    selection = filters()
+    chosen = _narrow(selection.scope(datetime.now(UTC)))
+    fresh = fresh_line()
+    if fresh.last_received is None:
+        first_span(fresh.spans)
+        return
+    with st.skeleton(height=500):
+        total = read(queries.count_calls, chosen)
+    number = _pager(total, selection.noun)
+    if not total:
+        nothing("No call matches. Choose a longer time range, or fewer filters.")
+        return
+    with st.skeleton(height=500):
+        ids = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+        rows = read(queries.calls, ids, chosen)
+        scores = read(queries.scores_of, ids, chosen.scope)
+    picked = _table(rows, scores)
+    if picked is not None:
+        _drawer(rows[picked]["trace_id"], rows[picked]["span_id"])
+
+
+def _narrow(scope: Scope) -> CallFilter:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="narrow"):
+        search = st.text_input(
+            "Search",
+            key="q",
+            bind="query-params",
+            type="search",
+            live="400ms",
+            max_chars=200,
+            icon=":material/search:",
+            placeholder="Words in the prompt or answer, or a trace id",
+            label_visibility="collapsed",
+            width=340,
+        )
+        status = st.pills("Status", ["ok", "error"], key="status", bind="query-params", label_visibility="collapsed")
+        slow_s = st.number_input(
+            "At least this slow, seconds",
+            min_value=0.0,
+            max_value=86_400.0,
+            value=None,
+            step=0.5,
+            key="slow",
+            bind="query-params",
+            label_visibility="collapsed",
+            placeholder="≥ seconds",
+            width=130,
+        )
+        who = st.text_input(
+            "User or conversation",
+            key="who",
+            bind="query-params",
+            max_chars=200,
+            placeholder="User or conversation id",
+            label_visibility="collapsed",
+            width=190,
+        )
+        order = st.selectbox(
+            "Order", list(_ORDERS), key="sort", bind="query-params", label_visibility="collapsed", width=140
+        )
+    return CallFilter(
+        scope=scope,
+        search=(search or "").strip(),
+        status=status or "",
+        min_duration_s=slow_s or 0.0,
+        who=(who or "").strip(),
+        order=_ORDERS[order],
+    )
+
+
+def _pager(total: int, noun: str) -> int:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        many = total > queries.COUNT_LIMIT
+        st.caption(f"more than {queries.COUNT_LIMIT:,} {noun}" if many else f"{total:,} {noun}", width="content")
+        return st.pagination(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))), key="page", bind="query-params")
+
+
+def table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the list as shown, and the names of the scores that got a column: the most frequent ones."""
+    names = [name for name, _ in Counter(row["name"] for row in scores).most_common(_SCORE_COLUMNS)]
+    by_call: dict[tuple[str, str], dict[str, float]] = {}
+    for row in scores:
+        by_call.setdefault((row["trace_id"], row["span_id"]), {})[row["name"]] = row["mean"]
+    shown = []
+    for row in rows:
+        own = by_call.get((row["trace_id"], row["span_id"]), {})
+        tokens = [row[name] for name in ("usage_input_tokens", "usage_output_tokens") if row[name] is not None]
+        shown.append(
+            {
+                "time": datetime.fromtimestamp(row["start_ms"] / 1000, UTC),
+                "state": "✕" if row["error_type"] else "✓",
+                "service": one_line(row["service_name"], 60),
+                "operation": one_line(row["operation_name"], 40),
+                "model": one_line(row["model"], 60) or None,
+                "prompt": one_line(row["prompt"], 160) or None,
+                "answer": one_line(row["answer"], 160) or None,
+                "latency": row["duration_s"],
+                "ttft": row["time_to_first_token_s"],
+                "tokens": sum(tokens) if tokens else None,
+                "cost": row["cost_usd"],
+                "error": one_line(row["error_type"], 80) or None,
+                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                **{f"score {at}": own.get(name) for at, name in enumerate(names)},
+            }
+        )
+    return pd.DataFrame(shown), names
+
+
+def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> int | None:
+    frame, names = table(rows, scores)
+    config = st.column_config
+    event = st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(640, 38 + 32 * len(frame)),
+        row_height=32,
+        placeholder=format.GAP,
+        key="calls",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "time": config.DatetimeColumn(
+                "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118, pinned=True
+            ),
+            "state": config.TextColumn("", width=28),
+            "service": config.TextColumn("Service", width=110),
+            "operation": config.TextColumn("Operation", width=85),
+            "model": config.TextColumn("Model", width=130),
+            "prompt": config.TextColumn("Prompt", width=300),
+            "answer": config.TextColumn("Answer", width=300),
+            "latency": config.ProgressColumn(
+                "Latency", format="%.2f s", min_value=0, max_value=max(float(frame["latency"].max()), 0.001), width=120
+            ),
+            "ttft": config.NumberColumn("First token", format="%.2f s", width=80),
+            "tokens": config.NumberColumn("Tokens", format="localized", width=70),
+            "cost": config.NumberColumn("Cost", format="$%.4f", width=75),
+            "error": config.TextColumn("Error", width=120),
+            "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=55),
+            **{
+                f"score {at}": config.NumberColumn(one_line(name, 24), format="%.3g", width=80)
+                for at, name in enumerate(names)
+            },
+        },
+        column_order=[
+            *("time", "state", "service", "operation", "model", "prompt", "answer", "latency", "tokens", "cost"),
+            *(f"score {at}" for at in range(len(names))),
+            *("ttft", "error", "open"),
+        ],
+    )
+    picked: list[int] = event.selection.rows
+    return picked[0] if picked else None
+
+
+@st.dialog("Trace", width="large", position="right")
+def _drawer(trace_id: str, span_id: str) -> None:
+    st.page_link(
+        pages.page("trace"),
+        label="Open its page",
+        icon=":material/open_in_full:",
+        query_params={"id": trace_id, "span": span_id},
+    )
+    if is_id(trace_id):
+        trace_panel(trace_id, span_id, key=f"drawer_{trace_id}_{span_id}")

@@ -1,0 +1,151 @@
+"""What the dashboard's pages have in common: the slice of calls they look at, and how fresh the data is.
+
+The queries themselves are in `pages_overview`, `pages_traces` and `pages_trace`. All are fixed templates: what a
+viewer chooses is bound as a parameter, results are limited, and numbers come back signed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from watchglass_store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The calls a page is about. Empty text and empty tuples mean "all"."""
+
+    start: datetime
+    """Inclusive, timezone-aware."""
+    end: datetime
+    """Exclusive, timezone-aware."""
+    service: str = ""
+    environment: str = ""
+    models: tuple[str, ...] = ()
+    operations: tuple[str, ...] = field(default=())
+
+
+def milliseconds(moment: datetime) -> int:
+    """Unix time in milliseconds: how times are bound, so that no client's time zone takes part."""
+    return round(moment.timestamp() * 1000)
+
+
+def conditions(
+    scope: Scope, time: str, *, model: str = "model", by_operation: bool = True
+) -> tuple[str, dict[str, Any]]:
+    """The WHERE of a scope and its parameters.
+
+    Args:
+        scope: What to keep.
+        time: The table's time column, e.g. `minute`; from our code, never from a viewer.
+        model: Expression of the table's model column, from our code.
+        by_operation: False where the table has no operation_name.
+    """
+    parts = [
+        f"{time} >= fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC')",
+        f"{time} < fromUnixTimestamp64Milli({{end_ms:Int64}}, 'UTC')",
+    ]
+    parameters: dict[str, Any] = {"start_ms": milliseconds(scope.start), "end_ms": milliseconds(scope.end)}
+    if scope.service:
+        parts.append("service_name = {service:String}")
+        parameters["service"] = scope.service
+    if scope.environment:
+        parts.append("environment = {environment:String}")
+        parameters["environment"] = scope.environment
+    if scope.models:
+        parts.append(f"{model} IN {{models:Array(String)}}")
+        parameters["models"] = list(scope.models)
+    if scope.operations and by_operation:
+        parts.append("operation_name IN {operations:Array(String)}")
+        parameters["operations"] = list(scope.operations)
+    return " AND ".join(parts), parameters
+
+
+def days(start: datetime, end: datetime) -> dict[str, date]:
+    """Bounds for the `day` column: it prunes partitions. A day of slack, as pieces of a call may be dated apart."""
+    return {
+        "first_day": (start.astimezone(UTC) - timedelta(days=1)).date(),
+        "last_day": (end.astimezone(UTC) + timedelta(days=1)).date(),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How current the tables are."""
+
+    last_received: datetime | None
+    """Arrival of the newest call; None = no call was ever stored."""
+    lag_s: float | None
+    """Median seconds from a call's start to its arrival, of the newest 200 calls."""
+    spans: int
+    """Spans stored, whether or not they are calls to a model."""
+    scored_through: datetime | None
+    """Calls that arrived up to here have been seen by every evaluator that ran in the last day; None = none ran."""
+    backlog: int
+    """Calls that arrived after `scored_through`."""
+    evaluation_errors: int
+    """Failed or quarantined evaluations in the last day."""
+
+
+def freshness(store: Store) -> Freshness:
+    """How current the tables are, from their ends only: the cost does not grow with the tables."""
+    newest = store.query(
+        """
+        SELECT max(received_at) AS last_received, count() AS calls,
+               quantile(0.5)((toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(start_time)) / 1000) AS lag_s
+        FROM (SELECT received_at, start_time FROM llm_calls_by_time ORDER BY received_at DESC LIMIT 200)
+        """
+    )[0]
+    spans = store.query("SELECT toInt64(count()) AS spans FROM otel_traces")[0]["spans"]
+    evaluators = store.query(
+        """
+        SELECT min(seen) AS scored_through, toInt64(sum(failed)) AS failed, count() AS evaluators
+        FROM (
+            SELECT evaluator, maxIf(watermark, event = 'batch') AS seen, countIf(event IN ('error', 'quarantine')) AS failed
+            FROM evaluation_log WHERE time > now() - INTERVAL 1 DAY
+            GROUP BY evaluator HAVING seen > toDateTime64(0, 3)
+        )
+        """
+    )[0]
+    through = evaluators["scored_through"] if evaluators["evaluators"] else None
+    backlog = 0
+    if through is not None:
+        backlog = store.query(
+            "SELECT toInt64(count()) AS calls FROM llm_calls_by_time "
+            "WHERE received_at > fromUnixTimestamp64Milli({through_ms:Int64}, 'UTC')",
+            {"through_ms": milliseconds(through)},
+        )[0]["calls"]
+    has_calls = bool(newest["calls"])
+    return Freshness(
+        last_received=newest["last_received"] if has_calls else None,
+        lag_s=max(0.0, newest["lag_s"]) if has_calls else None,
+        spans=spans,
+        scored_through=through,
+        backlog=backlog,
+        evaluation_errors=evaluators["failed"],
+    )
+
+
+def choices(store: Store, column: str, start: datetime, *, limit: int = 500) -> list[str]:
+    """Values of a filter, most used first.
+
+    Args:
+        store: The store.
+        column: `service_name`, `environment` or `model`.
+        start: Only what was called since.
+        limit: Most values returned.
+
+    Raises:
+        ValueError: `column` is none of those.
+    """
+    if column not in ("service_name", "environment", "model"):
+        raise ValueError(f"no filter on {column!r}")
+    rows = store.query(
+        f"""
+        SELECT {column} AS choice FROM llm_calls_1m
+        WHERE minute >= fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC') AND {column} != ''
+        GROUP BY choice ORDER BY sum(calls) DESC, choice LIMIT {{limit:UInt32}}
+        """,
+        {"start_ms": milliseconds(start), "limit": limit},
+    )
+    return [row["choice"] for row in rows]

@@ -1,0 +1,159 @@
+"""Queries of the Traces page: the ids of one page of calls first, then only those rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from watchglass_store import Store
+from watchglass_store.queries.pages import Scope, conditions, days, milliseconds
+
+#: Counting stops here: nobody pages further, and a count must not read a whole table.
+COUNT_LIMIT = 10_000
+#: Characters of prompt and answer sent for a row of the list.
+PREVIEW = 300
+
+_MODEL = "if(response_model != '', response_model, request_model)"
+_ORDERS = {
+    "newest": "received_at DESC, start_time DESC, trace_id, span_id",
+    "slowest": "duration_s DESC, trace_id, span_id",
+    "most tokens": "ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0) DESC, trace_id, span_id",
+}
+Order = Literal["newest", "slowest", "most tokens"]
+CallId = tuple[str, str]
+"""(trace_id, span_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """What the list shows, beyond its scope."""
+
+    scope: Scope
+    search: str = ""
+    """Words to find in prompt or answer, case ignored; or a trace id."""
+    status: Literal["", "ok", "error"] = ""
+    min_duration_s: float = 0.0
+    who: str = ""
+    """A user id or conversation id, exactly."""
+    order: Order = "newest"
+
+    @property
+    def is_by_arrival(self) -> bool:
+        """True where `llm_calls_by_time` alone can answer, at a cost that grows with the rows asked for."""
+        scope = self.scope
+        plain = not (self.search or self.status or self.min_duration_s or self.who)
+        return plain and self.order == "newest" and not (scope.environment or scope.models)
+
+
+def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> list[CallId]:
+    """The calls of one page of the list, in its order."""
+    if chosen.is_by_arrival:
+        where, parameters = conditions(chosen.scope, "start_time")
+        # An hour of slack for clients whose clock runs ahead of ours; prunes what arrived earlier.
+        sql = f"""
+            SELECT trace_id, span_id FROM llm_calls_by_time
+            WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC')
+            ORDER BY received_at DESC, start_time DESC LIMIT 1 BY trace_id, span_id
+            LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+        """
+    else:
+        where, parameters = _where(chosen)
+        sql = f"""
+            SELECT trace_id, span_id FROM llm_calls WHERE {where}
+            ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+        """
+    rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
+    return [(row["trace_id"], row["span_id"]) for row in rows]
+
+
+def count_calls(store: Store, chosen: CallFilter) -> int:
+    """How many calls match; `COUNT_LIMIT` + 1 means "more than COUNT_LIMIT"."""
+    if chosen.is_by_arrival:
+        where, parameters = conditions(chosen.scope, "start_time")
+        sql = f"""
+            SELECT trace_id, span_id FROM llm_calls_by_time
+            WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC')
+            LIMIT 1 BY trace_id, span_id LIMIT {{most:UInt32}}
+        """
+    else:
+        where, parameters = _where(chosen)
+        sql = f"SELECT trace_id FROM llm_calls WHERE {where} LIMIT {{most:UInt32}}"
+    rows = store.query(f"SELECT toInt64(count()) AS n FROM ({sql})", {**parameters, "most": COUNT_LIMIT + 1})
+    return int(rows[0]["n"])
+
+
+def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
+    where, parameters = conditions(chosen.scope, "start_time", model=f"({_MODEL})")
+    parts = [where, "day >= {first_day:Date}", "day <= {last_day:Date}"]
+    parameters |= {key: day.isoformat() for key, day in days(chosen.scope.start, chosen.scope.end).items()}
+    if chosen.search:
+        parts.append(
+            "(positionCaseInsensitiveUTF8(prompt_text, {search:String}) > 0"
+            " OR positionCaseInsensitiveUTF8(response_text, {search:String}) > 0"
+            " OR positionCaseInsensitiveUTF8(tool_call_arguments, {search:String}) > 0"
+            " OR trace_id = lower({search:String}))"
+        )
+        parameters["search"] = chosen.search
+    if chosen.status:
+        parts.append("error_type = ''" if chosen.status == "ok" else "error_type != ''")
+    if chosen.min_duration_s:
+        parts.append("duration_s >= {min_duration_s:Float64}")
+        parameters["min_duration_s"] = chosen.min_duration_s
+    if chosen.who:
+        parts.append("(user_id = {who:String} OR conversation_id = {who:String})")
+        parameters["who"] = chosen.who
+    return " AND ".join(parts), parameters
+
+
+def calls(store: Store, ids: Sequence[CallId], chosen: CallFilter) -> list[dict[str, Any]]:
+    """The rows of a page of the list, in the order of `ids`; text cut to `PREVIEW` characters.
+
+    Prompt and answer of a tool call are its arguments and result; of an operation that has neither, its messages.
+    """
+    if not ids:
+        return []
+    rows = store.query(
+        f"""
+        SELECT trace_id, span_id, toUnixTimestamp64Milli(start_time) AS start_ms, service_name, environment,
+               operation_name, {_MODEL} AS model, span_name,
+               substringUTF8(multiIf(prompt_text != '', prompt_text, tool_call_arguments != '', tool_call_arguments,
+                                     input_messages), 1, {{preview:UInt32}}) AS prompt,
+               substringUTF8(multiIf(response_text != '', response_text, tool_call_result != '', tool_call_result,
+                                     retrieval_documents != '', retrieval_documents, output_messages),
+                             1, {{preview:UInt32}}) AS answer,
+               usage_input_tokens, usage_output_tokens, duration_s, time_to_first_token_s, cost_usd, error_type,
+               prompt_version, user_id, conversation_id
+        FROM llm_calls
+        WHERE (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
+          AND day >= {{first_day:Date}} AND day <= {{last_day:Date}}
+        LIMIT {{limit:UInt32}}
+        """,
+        {
+            "ids": list(ids),
+            "preview": PREVIEW,
+            "limit": len(ids),
+            **{key: day.isoformat() for key, day in days(chosen.scope.start, chosen.scope.end).items()},
+        },
+    )
+    by_id = {(row["trace_id"], row["span_id"]): row for row in rows}
+    return [by_id[call] for call in ids if call in by_id]
+
+
+def scores_of(store: Store, ids: Sequence[CallId], scope: Scope) -> list[dict[str, Any]]:
+    """Scores of these calls: trace_id, span_id, name, value (mean where several evaluators share a name)."""
+    if not ids:
+        return []
+    return store.query(
+        """
+        SELECT trace_id, span_id, name, avg(value) AS mean FROM scores FINAL
+        WHERE trace_id IN {traces:Array(String)} AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
+          AND call_time >= fromUnixTimestamp64Milli({start_ms:Int64} - 3600000, 'UTC')
+          AND call_time < fromUnixTimestamp64Milli({end_ms:Int64} + 3600000, 'UTC') AND value IS NOT NULL
+        GROUP BY trace_id, span_id, name LIMIT 5000
+        """,
+        {
+            "traces": sorted({trace for trace, _ in ids}),
+            "ids": list(ids),
+            "start_ms": milliseconds(scope.start),
+            "end_ms": milliseconds(scope.end),
+        },
+    )

@@ -1,0 +1,490 @@
+"""A seeded store, the real dashboard process on it, and one Chromium."""
+
+import os
+import random
+import secrets
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from streamlit.testing.v1 import AppTest
+
+import watchglass_dashboards
+from watchglass_dashboards import DashboardConfig, command
+from watchglass_dashboards.data import SOURCE_VARIABLE, Source
+from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
+from watchglass_store.address import Address
+from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+
+CHROMIUM = Path("/usr/bin/chromium")
+GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
+#: Text that an attacker would send; shown everywhere that captured text is shown.
+HOSTILE = (
+    "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'><iframe src='https://evil.example/f'></iframe>"
+    "![i](https://evil.example/i.png) [link](javascript:alert(1)) https://evil.example/auto www.evil.example me@evil.example"
+    ' :red[red] :material/home: $\\frac{1}{2}$ **bold** # head \u202egnp.exe =HYPERLINK("https://evil.example")'
+)
+QUESTIONS = (
+    "How do I reset my password if I no longer have access to the e-mail address?",
+    "Summarise the attached contract and list every termination clause.",
+    "The export job fails with HTTP 504 after 30 seconds, what should I check?",
+    "My invoice for October shows two charges for the same seat, can you correct it?",
+    "Which regions do you store customer data in, and can we pin it to one?",
+    "Can I downgrade in the middle of a month and keep my history?",
+)
+ANSWERS = (
+    "You can start the recovery from the sign-in page: choose another way, then confirm your identity with support.",
+    "The contract names three termination clauses: 9.1 for convenience, 9.2 for cause and 11.4 for change of control.",
+    "A 504 means the export took longer than the gateway allows. Narrow the date range or use the asynchronous export.",
+)
+MODELS = (("gpt-4.1-mini", 0.8, 0.0009), ("claude-sonnet-4.5", 1.7, 0.0054), ("qwen/qwen3-32b", 1.1, None))
+
+
+@dataclass
+class Seed:
+    """What was put into the store, for numbers computed independently of it."""
+
+    now: datetime
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    spans: list[dict[str, Any]] = field(default_factory=list)
+    scores: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def chats(self) -> list[dict[str, Any]]:
+        return [call for call in self.calls if call["operation_name"] == "chat"]
+
+
+def _messages(role: str, text: str, **more: Any) -> str:
+    return orjson.dumps([{"role": role, "parts": [{"type": "text", "content": text}], **more}]).decode()
+
+
+_CALL: dict[str, Any] = {
+    **dict.fromkeys(
+        "request_model response_model provider_name tool_name tool_call_arguments tool_call_result input_messages "
+        "output_messages system_instructions retrieval_documents prompt_text response_text usage_input_tokens "
+        "usage_output_tokens error_type error_message time_to_first_token_s cost_usd request_temperature".split()
+    ),
+    "usage_counted": 0,
+}
+
+
+def _add(seed: Seed, trace: str, span: str, parent: str, start: datetime, duration_s: float, **call: Any) -> None:
+    service, environment = call.pop("service", "support-bot"), call.pop("environment", "production")
+    name, failed = call.pop("name"), bool(call.get("error_type"))
+    seed.spans.append(
+        {
+            "Timestamp": start,
+            "TraceId": trace,
+            "SpanId": span,
+            "ParentSpanId": parent,
+            "SpanName": name,
+            "SpanKind": "Client",
+            "ServiceName": service,
+            "ResourceAttributes": {"service.name": service, "telemetry.sdk.language": "python"},
+            "ScopeName": "tests",
+            "SpanAttributes": {"gen_ai.operation.name": call.get("operation_name") or "", "note": name},
+            "Duration": int(duration_s * 1e9),
+            "StatusCode": "Error" if failed else "Ok",
+            "StatusMessage": call.get("error_type") or "",
+        }
+    )
+    if call.get("operation_name"):
+        seed.calls.append(
+            {
+                "day": start.date(),
+                "trace_id": trace,
+                "span_id": span,
+                "received_at": start + timedelta(seconds=duration_s + 1.2),
+                "parent_span_id": parent,
+                "start_time": start,
+                "duration_s": duration_s,
+                "span_name": name,
+                "service_name": service,
+                "environment": environment,
+                "user_id": f"user-{int(trace[:4], 16) % 97}",
+                "conversation_id": f"conversation-{int(trace[:6], 16) % 400}",
+                "prompt_version": "v13",
+                **_CALL,
+                **call,
+            }
+        )
+
+
+def _trace(seed: Seed, dice: random.Random, start: datetime, number: int) -> None:
+    trace = f"{dice.getrandbits(128):032x}"
+    model, pace_s, price = MODELS[dice.choices((0, 1, 2), (5, 3, 2))[0]]
+    wait_s = pace_s * dice.lognormvariate(0, 0.35)
+    question, answer = dice.choice(QUESTIONS), dice.choice(ANSWERS)
+    failed = dice.random() < 0.03
+    tokens_in, tokens_out = dice.randint(300, 2400), 0 if failed else dice.randint(40, 500)
+    where = {
+        "service": "support-bot" if number % 3 else "contract-review",
+        "environment": "production" if number % 5 else "staging",
+    }
+    ids = [f"{dice.getrandbits(64):016x}" for _ in range(4)]
+    documents = [
+        {"id": f"kb-{n}", "score": 0.9 - n / 10, "content": f"Article {n} on account recovery."} for n in (1, 2)
+    ]
+    _add(
+        seed,
+        trace,
+        ids[0],
+        "",
+        start,
+        wait_s + 0.25,
+        name="invoke_agent answer",
+        operation_name="invoke_agent",
+        **where,
+    )
+    _add(
+        seed, trace, ids[1], ids[0], start + timedelta(milliseconds=15), 0.08,
+        name="search knowledge base", operation_name="retrieval", retrieval_documents=orjson.dumps(documents).decode(), **where,
+    )  # fmt: skip
+    _add(
+        seed, trace, ids[2], ids[0], start + timedelta(milliseconds=100), wait_s,
+        name=f"chat {model}", operation_name="chat", provider_name=model.split("-")[0], request_model=model,
+        response_model=model, request_temperature=0.2, usage_counted=1, usage_input_tokens=tokens_in,
+        usage_output_tokens=tokens_out, time_to_first_token_s=wait_s * 0.3 if number % 2 else None,
+        cost_usd=None if price is None else price * dice.uniform(0.6, 1.5),
+        error_type="RateLimitError" if failed else None,
+        error_message="429: quota of this minute is used up" if failed else None,
+        system_instructions=orjson.dumps([{"type": "text", "content": "You are a support agent. Use the context."}]).decode(),
+        input_messages=_messages("user", question), prompt_text=question,
+        output_messages=None if failed else _messages("assistant", answer, finish_reason="stop"),
+        response_text=None if failed else answer, **where,
+    )  # fmt: skip
+    _add(
+        seed, trace, ids[3], ids[0], start + timedelta(seconds=wait_s + 0.12), 0.11, name="execute_tool crm.lookup",
+        operation_name="execute_tool", tool_name="crm.lookup", tool_call_arguments='{"account": 4711}',
+        tool_call_result='{"plan": "team", "seats": 12}', **where,
+    )  # fmt: skip
+    if not failed and number % 2:
+        for name, value, better, unscored in (
+            ("rouge_l", min(1.0, max(0.0, dice.gauss(0.62, 0.12))), "higher_is_better", number % 15 == 0),
+            ("profanity", abs(dice.gauss(0.02, 0.02)), "lower_is_better", False),
+            ("response_length", float(len(answer) + dice.randint(-20, 20)), "neutral", False),
+            ("refusal", float(dice.random() < 0.04), "lower_is_better", False),
+        ):
+            _score(seed, trace, ids[2], start, where, model, name, None if unscored else value, better)
+
+
+def _score(
+    seed: Seed,
+    trace: str,
+    span: str,
+    at: datetime,
+    where: dict[str, str],
+    model: str,
+    name: str,
+    value: float | None,
+    better: str,
+) -> None:
+    seed.scores.append(
+        {
+            "name": name, "evaluator": name.split("_")[0], "evaluator_version": "1", "trace_id": trace, "span_id": span,
+            "value": value, "label": "", "explanation": "" if value is not None else "", "source": "code",
+            "direction": better, "error": "" if value is not None else "no reference answer", "call_time": at,
+            "service_name": where["service"], "environment": where["environment"], "model": model,
+        }
+    )  # fmt: skip
+
+
+HOSTILE_TRACE, HOSTILE_SPAN, DEEP_TRACE = "bad" + "0" * 29, "bad" + "0" * 13, "dee" + "9" * 29
+
+
+def _hostile(seed: Seed, start: datetime) -> None:
+    _add(
+        seed, HOSTILE_TRACE, HOSTILE_SPAN, "gone", start, 0.4, name=HOSTILE, operation_name="chat", provider_name=HOSTILE,
+        request_model=HOSTILE, response_model=HOSTILE, usage_counted=1, usage_input_tokens=5, usage_output_tokens=5,
+        input_messages=_messages(HOSTILE, HOSTILE), output_messages=_messages("assistant", HOSTILE, finish_reason=HOSTILE),
+        prompt_text=HOSTILE, response_text=HOSTILE, error_type=HOSTILE, error_message=HOSTILE, service=HOSTILE,
+        environment=HOSTILE, retrieval_documents=orjson.dumps([{"id": HOSTILE, "content": HOSTILE}]).decode(),
+        user_id=HOSTILE, conversation_id=HOSTILE, prompt_version=HOSTILE,
+    )  # fmt: skip
+    _score(
+        seed,
+        HOSTILE_TRACE,
+        HOSTILE_SPAN,
+        start,
+        {"service": HOSTILE, "environment": HOSTILE},
+        HOSTILE,
+        HOSTILE,
+        0.5,
+        HOSTILE,
+    )
+    seed.scores[-1] |= {"label": HOSTILE, "explanation": HOSTILE, "error": HOSTILE, "evaluator": HOSTILE}
+
+
+def _deep(seed: Seed, start: datetime, spans: int = 2000) -> None:
+    for number in range(spans):
+        parent = f"{number - 1:016x}" if number and number % 50 else ""
+        _add(
+            seed, DEEP_TRACE, f"{number:016x}", parent, start + timedelta(milliseconds=number), (spans - number) / 1000,
+            name=f"step {number}",
+        )  # fmt: skip
+
+
+def _alert_events(now: datetime) -> list[dict[str, Any]]:
+    def event(kind: str, rule: str, **more: Any) -> dict[str, Any]:
+        return {
+            "time": now - timedelta(minutes=8), "kind": kind, "event_id": f"{rule}-1", "rule": rule,
+            "labels": {"model": "claude-sonnet-4.5"}, "slot": now - timedelta(minutes=8), "state": "", "severity": "",
+            "value": None, "value_low": None, "value_high": None, "sample_size": 0, "threshold": 0.0,
+            "since": now - timedelta(minutes=8), "notifications": [], "notification_id": "", "channel": "", "outcome": "",
+            "attempt": 0, "error": "", **more,
+        }  # fmt: skip
+
+    slow = {"state": "firing", "severity": "critical", "value": 4.31, "value_low": 4.02, "value_high": 4.66}
+    quiet = {"labels": {}, "severity": "warning", "value": 0.011, "sample_size": 900, "threshold": 0.05}
+    return [
+        event(
+            "transition", "Slow answers", **slow, sample_size=212, threshold=4.0,
+            notifications=[("n1", "slack #llm-oncall", "slow"), ("n2", "e-mail on-call", "slow"), ("n3", HOSTILE, "slow")],
+        ),
+        event("transition", HOSTILE, state="firing", severity="warning", labels={HOSTILE: HOSTILE}, value=1.0, threshold=0.5),
+        event("transition", "Error rate", **quiet, state="firing", time=now - timedelta(hours=3), slot=now - timedelta(hours=3)),
+        event("transition", "Error rate", **quiet, state="inactive"),
+        event("delivery", "Slow answers", notification_id="n1", channel="slack #llm-oncall", outcome="delivered", attempt=1),
+        event("delivery", "Slow answers", notification_id="n2", channel="e-mail on-call", outcome="retry", attempt=2,
+              error="connection refused by the mail server"),
+        event("delivery", "Slow answers", notification_id="n3", channel=HOSTILE, outcome="failed", attempt=9, error=HOSTILE),
+    ]  # fmt: skip
+
+
+def _make_seed(now: datetime) -> Seed:
+    seed, dice, number = Seed(now), random.Random(7), 0
+    minutes = 23.8 * 60
+    while minutes > 4:
+        number += 1
+        busy = 1.2 if minutes > 360 else 0.7  # minutes between requests
+        minutes -= dice.expovariate(1 / (busy * 1.6))
+        if minutes > 4:
+            _trace(seed, dice, now - timedelta(minutes=minutes), number)
+    _hostile(seed, now - timedelta(minutes=3))
+    _deep(seed, now - timedelta(minutes=90))
+    return seed
+
+
+def _database(server: EmbeddedServer) -> tuple[StoreConfig, StoreConfig]:
+    """A fresh database: settings of its administrator and of its read-only user."""
+    known = load_credentials(server.data_dir)
+    address = Address(
+        host="127.0.0.1",
+        port=server.config.port,
+        username=ADMINISTRATOR,
+        password=known.administrator,
+        database=f"pages_{secrets.token_hex(6)}",
+    )
+    reader = replace(address, username=READONLY, password=known.readonly)
+    store = connect(StoreConfig(url=address.url), Path())
+    migrate(store)
+    store.close()
+    return StoreConfig(url=address.url), StoreConfig(url=reader.url)
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A database with a day of calls, and what is in it."""
+
+    seed: Seed
+    reader: StoreConfig
+
+    @property
+    def scored(self) -> set[str]:
+        """Ids of spans that have scores."""
+        return {score["span_id"] for score in self.seed.scores}
+
+
+@pytest.fixture(scope="session")
+def seeded(server: EmbeddedServer) -> Seeded:
+    """A day of calls of two applications, a hostile trace, a deep trace, scores and alerts."""
+    owner, reader = _database(server)
+    seed = _make_seed(datetime.now(UTC).replace(second=0, microsecond=0))
+    store = connect(owner, Path())
+    store.insert("otel_traces", seed.spans)
+    store.insert("llm_call_parts", seed.calls)
+    store.insert("scores", seed.scores)
+    store.insert("alert_events", _alert_events(seed.now))
+    store.close()
+    return Seeded(seed, reader)
+
+
+@pytest.fixture(scope="session")
+def seeded_reader(seeded: Seeded) -> Iterator[Store]:
+    """The seeded database as its read-only user."""
+    store = connect(seeded.reader, Path())
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def empty_reader(server: EmbeddedServer) -> StoreConfig:
+    """Settings of the read-only user of a database without a single row."""
+    return _database(server)[1]
+
+
+@pytest.fixture
+def view(seeded: Seeded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., AppTest]:
+    """view(address, **query) -> the page, run in this process; `source=` for another store."""
+    app = Path(watchglass_dashboards.__file__).parent / "app.py"
+
+    def run(address: str, *, source: StoreConfig = seeded.reader, **query: str) -> AppTest:
+        monkeypatch.setenv(SOURCE_VARIABLE, Source(source, tmp_path).to_json())
+        test = AppTest.from_file(str(app), default_timeout=30)
+        test._page_hash = _page_hash(address)
+        for name, value in query.items():
+            test.query_params[name] = value
+        return test.run()
+
+    return run
+
+
+def _page_hash(address: str) -> str:
+    """Pages are functions, which `AppTest.switch_page` does not know; Streamlit names a page by its address."""
+    from streamlit.util import calc_hash
+
+    return calc_hash("" if address == "overview" else address)
+
+
+class Dashboard:
+    """The real process."""
+
+    def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
+        argv, environment = command(DashboardConfig(port=port), source, folder)
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
+        self._folder = folder
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5):
+                    return
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        pytest.fail(f"the dashboard did not start: {self.log()}")
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def dashboard(
+    seeded: Seeded, tmp_path_factory: pytest.TempPathFactory, session_port: Callable[[], int]
+) -> Iterator[Dashboard]:
+    """The dashboard on the seeded store."""
+    running = Dashboard(seeded.reader, session_port(), tmp_path_factory.mktemp("dashboard"))
+    yield running
+    running.stop()
+    assert "Traceback" not in running.log(), running.log()
+    assert "deprecat" not in running.log().lower(), running.log()
+
+
+@pytest.fixture(scope="session")
+def session_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; where it is missing the tests say how to get it, and in CI they fail."""
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(GET_CHROMIUM)
+        pytest.skip(GET_CHROMIUM)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+            ],
+        )
+        yield running
+        running.close()
+
+
+class Tab:
+    """A browser tab that remembers everything that should not have happened in it."""
+
+    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
+        self.url = url
+        self._context = browser.new_context(
+            viewport=context.pop("viewport", {"width": 1440, "height": 1000}), **context
+        )
+        self.page = self._context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        self.page.on("console", self._listen)
+        self.page.on("request", self._watch)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console {message.type}: {message.text}")
+
+    def _watch(self, request: Request) -> None:
+        ours = (self.url, self.url.replace("http", "ws"), "data:", "blob:")
+        if not request.url.startswith(ours):
+            self.faults.append(f"left the machine: {request.url}")
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        self.idle()
+        return self.page
+
+    def idle(self) -> None:
+        """Until the script has run and its elements are drawn."""
+        self.page.wait_for_selector('[data-testid="stHeading"]', timeout=60_000)
+        self.page.wait_for_timeout(100)
+        self.page.wait_for_function(
+            """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
+                  && !document.querySelector('[data-stale="true"]')""",
+            timeout=60_000,
+        )
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture
+def open_tab(browser: Browser, dashboard: Dashboard) -> Iterator[Callable[..., Tab]]:
+    """open_tab(**context) -> a tab on the dashboard; fails the test on script errors and on outside requests."""
+    tabs: list[Tab] = []
+
+    def open_one(**context: Any) -> Tab:
+        tabs.append(Tab(browser, dashboard.url, **context))
+        return tabs[-1]
+
+    yield open_one
+    for tab in tabs:
+        tab.close()
+    assert not [fault for tab in tabs for fault in tab.faults]
+
+
+@pytest.fixture
+def tab(open_tab: Callable[..., Tab]) -> Tab:
+    """A desktop tab."""
+    return open_tab()

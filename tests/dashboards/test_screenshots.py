@@ -1,0 +1,42 @@
+"""The pages as people see them. With SCREENSHOTS_DIR=docs/images the pictures of the documentation are made anew."""
+
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.browser
+
+_FOLDER = os.environ.get("SCREENSHOTS_DIR")
+_WIDE = {"viewport": {"width": 1480, "height": 1000}}
+_PHONE = {"viewport": {"width": 400, "height": 880}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+
+
+def _shoot(page, folder, name):
+    """Draw the whole page, without the browser's own bars."""
+    height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 60")
+    size = page.viewport_size
+    page.set_viewport_size({"width": size["width"], "height": max(700, min(int(height), 2200))})
+    page.wait_for_timeout(1200)
+    target = folder / f"{name}.png"
+    page.screenshot(path=target)
+    Image.open(target).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+    assert target.stat().st_size < 300_000
+    return target
+
+
+@pytest.mark.parametrize("look", ["light", "dark", "phone"])
+def test_pages_look_as_they_should(open_tab, seeded, tmp_path, look):
+    folder = Path(_FOLDER).resolve() if _FOLDER else tmp_path
+    chat = next(call for call in reversed(seeded.seed.chats) if call["cost_usd"] and call["span_id"] in seeded.scored)
+    addresses = {
+        "overview": "/?range=24h&service=support-bot",
+        "traces": "/traces?range=24h",
+        "trace": f"/trace?id={chat['trace_id']}&span={chat['span_id']}",
+    }
+    for name, address in addresses.items():
+        options = _PHONE if look == "phone" else {**_WIDE, "color_scheme": look}
+        page = open_tab(**options).go(address)
+        assert _shoot(page, folder, f"{name}-{look}").exists()
+        assert page.locator('[data-testid="stException"], [data-testid="stAlert"]').count() == 0
