@@ -38,12 +38,15 @@ CREATE TABLE alert_events (
     sample_size UInt64,
     threshold Float64,
     since DateTime COMMENT 'when the current state began',
+    open_since DateTime COMMENT 'when it fired; 1970 = not open. Missing data and errors leave an open alert open',
+    recovering_since DateTime COMMENT 'since when a firing alert is without its condition; 1970 = not',
+    engine String COMMENT 'which engine process wrote it',
     notifications Array(Tuple(id String, channel String, message String)),
     notification_id String COMMENT 'delivery rows: which notification',
     channel LowCardinality(String),
-    outcome LowCardinality(String) COMMENT 'delivery rows: delivered, retry or failed',
+    outcome LowCardinality(String) COMMENT 'delivery rows: sending, delivered, retry, silenced, dropped or failed',
     attempt UInt32,
-    next_attempt DateTime64(3) COMMENT 'delivery rows with outcome retry',
+    next_attempt DateTime64(3) COMMENT 'delivery rows that are not final',
     error String
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)

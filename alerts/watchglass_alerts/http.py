@@ -1,0 +1,68 @@
+"""One HTTP POST, made safely: pinned address, no proxy, no redirect, bounded reply, bounded time."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from http.client import HTTPConnection, IncompleteRead
+from typing import NamedTuple
+
+from watchglass_alerts.deadline import deadline
+from watchglass_alerts.network import Target, resolve
+
+DEADLINE_S = 10.0
+"""For everything: connect, send and the whole reply."""
+MAX_REPLY_BYTES = 65_536
+
+
+class Reply(NamedTuple):
+    """A complete HTTP reply."""
+
+    status: int
+    retry_after: str
+    """The header, '' when absent."""
+    body: bytes
+
+
+class ReplyTooLargeError(OSError):
+    """The reply went on after 64 KiB."""
+
+
+def post(
+    target: Target,
+    body: bytes,
+    *,
+    content_type: str,
+    allow_loopback: bool,
+    tls: ssl.SSLContext | None = None,
+    deadline_s: float = DEADLINE_S,
+) -> Reply:
+    """POST a body and read the reply.
+
+    Raises:
+        AddressRefusedError: the host leads into the private network.
+        OSError: no connection, no valid certificate, no complete reply within the deadline, or too much of it.
+        HTTPException: the reply is not HTTP.
+    """
+    address = resolve(target, allow_loopback=allow_loopback)
+    raw = socket.create_connection((address, target.port), timeout=deadline_s)
+    with deadline(raw, deadline_s), raw:
+        if target.scheme == "https":
+            with (tls or ssl.create_default_context()).wrap_socket(raw, server_hostname=target.host) as secure:
+                return _exchange(target, secure, body, content_type)
+        return _exchange(target, raw, body, content_type)
+
+
+def _exchange(target: Target, stream: socket.socket, body: bytes, content_type: str) -> Reply:
+    connection = HTTPConnection(target.host, target.port)
+    connection.sock = stream
+    headers = {"Content-Type": content_type, "User-Agent": "watchglass", "Connection": "close"}
+    connection.request("POST", target.path, body=body, headers=headers)
+    response = connection.getresponse()
+    with response:
+        data = response.read(MAX_REPLY_BYTES + 1)
+        if len(data) > MAX_REPLY_BYTES:
+            raise ReplyTooLargeError(f"the reply is larger than {MAX_REPLY_BYTES:,} bytes")
+        if response.length:
+            raise IncompleteRead(data, response.length)
+        return Reply(response.status, response.getheader("Retry-After", ""), data)

@@ -1,0 +1,233 @@
+"""The rule: one schema and one validator, for files, the table and the dashboard's editor."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    field_serializer,
+    model_validator,
+)
+
+from watchglass_alerts.durations import format_duration, within
+from watchglass_alerts.links import check_link
+from watchglass_alerts.metrics import SCORE_PREFIX, Kind, Measure, find_measure
+from watchglass_alerts.substitution import check_template
+
+CALL_FIELDS = (
+    "service_name",
+    "environment",
+    "operation_name",
+    "provider_name",
+    "model",
+    "prompt_name",
+    "prompt_version",
+)
+"""What a rule on calls can filter and group by."""
+SCORE_FIELDS = (
+    "service_name",
+    "environment",
+    "model",
+    "prompt_name",
+    "prompt_version",
+    "evaluator",
+    "evaluator_version",
+    "source",
+)
+"""What a rule on a score can filter and group by."""
+
+DAY_S = 86_400
+
+
+def _printable(text: str) -> str:
+    if text != text.strip() or not text.isprintable():
+        raise ValueError("must be printable text without spaces at its ends")
+    return text
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+LabelName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")]
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Values = Annotated[tuple[Text, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=100)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ShareOf(_Part):
+    """Which scores `statistic: share` counts: exactly one of the three."""
+
+    above: Number | None = Field(None, description="Scores greater than this.")
+    below: Number | None = Field(None, description="Scores less than this.")
+    label: Text | None = Field(None, description="Scores with this label.")
+
+    @model_validator(mode="after")
+    def _one(self) -> ShareOf:
+        if sum(part is not None for part in (self.above, self.below, self.label)) != 1:
+            raise ValueError("needs exactly one of above, below, label")
+        return self
+
+
+class Condition(_Part):
+    """The line, and which side of it is bad."""
+
+    op: Literal[">", ">=", "<", "<="] = Field(description='Which side is bad. Quote it in YAML: `op: ">"`.')
+    threshold: Number = Field(description="The line. A share or rate is 0 to 1, not a percentage.")
+    resolve_threshold: Number | None = Field(
+        None,
+        description="A firing alert resolves only past this second line, on the good side of `threshold`. "
+        "Left out: the same line.",
+    )
+
+    @model_validator(mode="after")
+    def _order(self) -> Condition:
+        back = self.resolve_threshold
+        if back is not None and (back > self.threshold if self.op[0] == ">" else back < self.threshold):
+            side = "at or below" if self.op[0] == ">" else "at or above"
+            raise ValueError(f"resolve_threshold {back:g} must be {side} threshold {self.threshold:g}")
+        return self
+
+    def holds(self, value: float, *, is_open: bool) -> bool:
+        """Whether the value is on the bad side; an alert that is open is held to `resolve_threshold`."""
+        line = self.resolve_threshold if is_open and self.resolve_threshold is not None else self.threshold
+        match self.op:
+            case ">":
+                return value > line
+            case ">=":
+                return value >= line
+            case "<":
+                return value < line
+        return value <= line
+
+
+class Rule(_Part):
+    """What to watch, where the line is, and whom to tell. Field by field in docs/rules.md."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)] = Field(
+        description="Unique. It is the alert's identity: a renamed rule is a new one, and the old one resolves."
+    )
+    metric: Annotated[str, Field(max_length=200), AfterValidator(_printable)] = Field(
+        description="From the catalogue below, or `score:NAME`."
+    )
+    statistic: str = Field(
+        "", max_length=20, description="`mean`, `p50`, `p95`, `p99` or `share`, where the metric needs one."
+    )
+    share_of: ShareOf | None = Field(
+        None, description="With `statistic: share`: `above: x`, `below: x` or `label: text`."
+    )
+    filters: dict[str, Values] = Field(
+        default_factory=dict, description="Field to value, or to a list of which any may match. '' matches absence."
+    )
+    group_by: tuple[str, ...] = Field(
+        (), max_length=3, description="One alert for each combination of these fields: at most 3 fields, 1,000 alerts."
+    )
+    window_s: Annotated[int, BeforeValidator(within(10, 30 * DAY_S))] = Field(
+        alias="window", description="How far back each evaluation looks: 10s to 30d, at least `interval`."
+    )
+    interval_s: Annotated[int, BeforeValidator(within(10, DAY_S))] = Field(
+        alias="interval", description="Time between evaluations: 10s to 1d."
+    )
+    condition: Condition = Field(description="`op`, `threshold`, and `resolve_threshold` for hysteresis.")
+    confidence: Literal["point", "bound"] = Field(
+        "point",
+        description="`bound`: the near end of the 95 % interval must cross the line, not the value itself. "
+        "For shares and means.",
+    )
+    min_sample_size: Annotated[StrictInt, Field(ge=0, le=10**9)] | None = Field(
+        None, description="Fewer calls or scores than this in the window is `no_data`. Left out: 30; 0 for counts."
+    )
+    for_s: Annotated[int, BeforeValidator(within(0, 7 * DAY_S))] = Field(
+        0, alias="for", description="The condition must hold this long before the alert fires: 0s to 7d."
+    )
+    keep_firing_for_s: Annotated[int, BeforeValidator(within(0, 7 * DAY_S))] = Field(
+        0, alias="keep_firing_for", description="The condition must be gone this long before it resolves: 0s to 7d."
+    )
+    severity: Literal["info", "warning", "critical"] = Field("warning", description="Shown, and usable in silences.")
+    labels: dict[LabelName, Text] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Fixed labels for messages and silences, such as `team: search`.",
+    )
+    annotations: dict[LabelName, Annotated[str, Field(max_length=2000)]] = Field(
+        default_factory=dict,
+        max_length=10,
+        description="Text for the message: `summary`, `description` … `{{ value }}` is replaced; see Annotations.",
+    )
+    runbook_url: str = Field("", max_length=1000, description="An http or https link that the message carries.")
+    channels: tuple[Text, ...] = Field(
+        max_length=20, description="Names from `[alerts.channels]`. An empty list records without telling anybody."
+    )
+    notify_on: tuple[Literal["firing", "resolved", "no_data", "error"], ...] = Field(
+        ("firing", "resolved", "error"), description="Which changes are sent. All are recorded."
+    )
+
+    @field_serializer("window_s", "interval_s", "for_s", "keep_firing_for_s")
+    def _duration(self, seconds: int) -> str:
+        return format_duration(seconds)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Rule:
+        measure = self.measure
+        if (measure.kind is Kind.SHARE and self.is_on_scores) != (self.share_of is not None):
+            raise ValueError("share_of goes with statistic: share, and share with share_of")
+        if self.confidence == "bound" and measure.kind not in (Kind.SHARE, Kind.MEAN):
+            raise ValueError(
+                f"confidence: bound is for shares and means; {self.metric} {self.statistic} has no interval"
+            )
+        if self.window_s < self.interval_s:
+            raise ValueError("window must be at least interval, or calls between two windows are never looked at")
+        self._check_fields()
+        if self.runbook_url:
+            check_link("runbook_url", self.runbook_url)
+        names = {*self.group_by, *self.filters, *self.labels}
+        for key, text in self.annotations.items():
+            check_template(f"annotations.{key}", text, names)
+        return self
+
+    def _check_fields(self) -> None:
+        allowed = SCORE_FIELDS if self.is_on_scores else CALL_FIELDS
+        for where, fields in (("filters", tuple(self.filters)), ("group_by", self.group_by)):
+            for field in fields:
+                if field not in allowed:
+                    raise ValueError(f"{where}: unknown field {field!r}; allowed: {', '.join(allowed)}")
+        if len(set(self.group_by)) != len(self.group_by):
+            raise ValueError("group_by: a field is repeated")
+        taken = {*self.labels} & {*allowed, "rule", "severity"}
+        if taken:
+            raise ValueError(f"labels: {', '.join(sorted(taken))} is set by Watchglass; choose another name")
+
+    @property
+    def measure(self) -> Measure:
+        """The catalogue's row for this rule."""
+        return find_measure(self.metric, self.statistic)
+
+    @property
+    def is_on_scores(self) -> bool:
+        """Whether the rule reads `scores` and not calls."""
+        return self.metric.startswith(SCORE_PREFIX)
+
+    @property
+    def score_name(self) -> str:
+        """The score that the rule reads; '' for a rule on calls."""
+        return self.metric.removeprefix(SCORE_PREFIX) if self.is_on_scores else ""
+
+    @property
+    def minimum_samples(self) -> int:
+        """The sample size below which there is no verdict."""
+        return self.measure.minimum_samples if self.min_sample_size is None else self.min_sample_size
+
+    def definition(self) -> dict[str, Any]:
+        """The rule as a rules file would state it, without what was left at its default."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
