@@ -6,6 +6,7 @@ does it, so that any of its clients works.
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from watchglass_store.server.guard import Guard
 from watchglass_store.server.problems import Problem, syntax_error
 
 T = TypeVar("T")
+log = logging.getLogger("watchglass.store")
 
 DISPLAY_NAME = "watchglass"
 HEAD_BYTES = 64 << 10
@@ -66,6 +68,9 @@ class Endpoint:
             return self._refusal(problem, query_id)
         except RuntimeError as error:
             return self._refusal(Problem.from_engine(error), query_id)
+        except Exception as error:  # a fault of ours must still look like ClickHouse's
+            log.exception("request failed")
+            return self._refusal(Problem(1001, "STD_EXCEPTION", f"Internal error ({type(error).__name__})"), query_id)
 
     async def _execute(self, exchange: Exchange) -> Response:
         """Tell an INSERT with data, which is streamed in, from any other statement, which is read as a whole."""

@@ -29,6 +29,7 @@ LIMITS: Mapping[str, str] = {
     "max_ast_elements": "20000",
     "max_expanded_ast_elements": "100000",
     "max_subquery_depth": "20",
+    "max_temporary_data_on_disk_size_for_query": str(1 << 30),
     "max_temporary_columns": "2000",
     "allow_ddl": "0",
     "allow_introspection_functions": "0",
@@ -39,6 +40,7 @@ HARMLESS_SETTINGS = frozenset({"date_time_input_format", "cast_string_to_dynamic
 """Settings that clickhouse-connect sends with every statement; they are taken and have no effect."""
 MAX_CHARACTERS = 256 << 10
 MAX_CACHED = 2048
+MAX_CACHED_CHARACTERS = 16 << 10
 NAMES = ("word", "quoted")
 _SYMBOLS = frozenset("()[].,*+-/%=<>!|:?@^~")
 _NOTHING = Token("symbol", "", 0)
@@ -78,7 +80,8 @@ class Guard:
         self.check_normalised(text)
         if len(self._passed) >= MAX_CACHED:
             self._passed.clear()
-        self._passed[statement] = text
+        if len(statement) <= MAX_CACHED_CHARACTERS:
+            self._passed[statement] = text
         return text
 
     def check_normalised(self, text: str) -> None:
@@ -134,8 +137,9 @@ def _normalise(handle: Any, statement: str) -> str:
         text: str = handle.query(sql, "RawBLOB", {"statement": _escaped(statement)}).bytes().decode()
     except RuntimeError as error:
         problem = Problem.from_engine(error)
-        message = problem.text.partition("DB::Exception: ")[2].partition(": In scope SELECT formatQuery")[0]
-        raise Problem(problem.code, problem.name, message) from None
+        raise syntax_error(
+            problem.text.partition("DB::Exception: ")[2].partition(": In scope SELECT format")[0]
+        ) from None
     return text
 
 
@@ -153,14 +157,15 @@ def _check_verb(words: Sequence[str]) -> None:
         raise readonly(f"The read-only user may not SHOW {rest[0]}")
     if verb == "EXPLAIN":
         query = next((index for index, word in enumerate(rest) if word in ("SELECT", "WITH", "(")), None)
-        kinds = {word for index, word in enumerate(rest[:query]) if word.isalpha() and rest[index + 1] != "="}
+        options = rest[:query] if query is not None else []
+        kinds = {word for word, after in pairwise([*options, ""]) if word.isalpha() and after != "="}
         if query is None or not kinds <= lists.EXPLAINED:
             raise readonly("The read-only user may EXPLAIN a SELECT only")
 
 
 def _check_format(parts: Sequence[Token]) -> None:
     if len(parts) > 1 and parts[-2].keyword == "FORMAT":
-        check_format(parts[-1].text)
+        check_format(parts[-1].text.strip("`"))
 
 
 def check_format(name: str) -> None:

@@ -30,14 +30,14 @@ CATEGORIES = frozenset(
     {
         "Arithmetic", "Arrays", "Bit", "Bitmap", "Comparison", "Conditional", "Dates and Times", "Distance",
         "Encoding", "Financial", "Geo", "Geo Polygon", "Hash", "IP Address", "JSON", "Logical", "Map", "Mathematical",
-        "NLP", "Null", "NumericIndexedVector", "Random Number", "Rounding", "String", "String Replacement",
+        "Null", "NumericIndexedVector", "Random Number", "Rounding", "String", "String Replacement",
         "String Search", "String Splitting", "Time Window", "Tuple", "Type Conversion", "URL", "UUID",
     }
 )  # fmt: skip
 """Categories of system.functions whose functions compute from their arguments alone."""
 
 FUNCTIONS = _words(
-    """bar blockNumber blockSize byteSize connectionId countDigits currentDatabase currentQueryID currentUser
+    """bar blockNumber blockSize byteSize caseWithExpression connectionId countDigits currentDatabase currentQueryID currentUser
     defaultValueOfArgumentType defaultValueOfTypeName digits displayName errorCodeToName finalizeAggregation
     formatQuery formatQuerySingleLine formatReadableDecimalSize formatReadableQuantity formatReadableSize
     formatReadableTimeDelta getSetting getSizeOfEnumType getSubcolumn hostName identity ignore indexHint

@@ -6,6 +6,7 @@ from functools import lru_cache
 from watchglass_store.server.problems import syntax_error
 from watchglass_store.sql import Token, tokens
 
+MAX_CACHED_CHARACTERS = 16 << 10
 _QUERY_VERBS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "WATCH"})
 _BEFORE_A_NAME = frozenset({"INTO", "TABLE", "FUNCTION"})
 
@@ -31,17 +32,22 @@ class InsertHead:
     """Bytes up to where the data begin, in UTF-8."""
 
 
-@lru_cache(maxsize=1024)
 def read(text: str) -> Statement:
     """Look at a text that must hold one statement.
 
     Raises:
         Problem: There is none, or a second one.
     """
+    return _read_cached(text) if len(text) <= MAX_CACHED_CHARACTERS else _read(text)
+
+
+def _read(text: str) -> Statement:
     verb = output_format = ""
     depth = 0
     previous: Token | None = None
     ended = False
+    if "\0" in text:
+        raise syntax_error("The statement holds a NUL character")
     for token in tokens(text):
         if token.text == ";" and token.kind == "symbol":
             ended = True
@@ -57,6 +63,9 @@ def read(text: str) -> Statement:
     if previous is None:
         raise syntax_error("Empty query")
     return Statement(verb, output_format)
+
+
+_read_cached = lru_cache(maxsize=1024)(_read)
 
 
 def insert_head(text: str) -> InsertHead | None:
