@@ -55,6 +55,7 @@ def transition_row(change: Change, *, is_new: bool, engine: str, dashboard_url: 
         event_id=event_id,
         labels=dict(labels),
         state=after.status.value,
+        change=_turn(change.before, after),
         previous_state="" if is_new else change.before.status.value,
         reason=change.step.reason,
         since=after.since,
@@ -63,6 +64,12 @@ def transition_row(change: Change, *, is_new: bool, engine: str, dashboard_url: 
         notifications=_notifications(change, event_id, labels, dashboard_url),
         **_observed(change.observation),
     )
+
+
+def _turn(before: AlertState, after: AlertState) -> str:
+    if before.is_open == after.is_open:
+        return ""
+    return "opened" if after.is_open else "closed"
 
 
 def _notifications(change: Change, event_id: str, labels: Labels, dashboard_url: str) -> list[tuple[str, str, str]]:
@@ -143,6 +150,7 @@ def _row(
         "since": EPOCH,
         "open_since": EPOCH,
         "recovering_since": EPOCH,
+        "change": "",
         "notifications": [],
         **columns,
     }

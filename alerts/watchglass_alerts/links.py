@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 
@@ -22,7 +23,7 @@ def check_link(key: str, url: str) -> str:
     return url
 
 
-def query_string(**parameters: str) -> str:
+def query_string(parameters: Mapping[str, str]) -> str:
     """'?a=b&c=d' with everything quoted; parameters that are '' are left out."""
     pairs = [f"{key}={quote(value, safe='')}" for key, value in parameters.items() if value]
     return "?" + "&".join(pairs) if pairs else ""

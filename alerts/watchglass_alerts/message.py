@@ -35,6 +35,10 @@ class Kind(StrEnum):
 TITLES = {Kind.FIRING: "Firing", Kind.RESOLVED: "Resolved", Kind.NO_DATA: "No data", Kind.ERROR: "Cannot evaluate"}
 
 
+_PAGE_PARAMETERS = {"service_name": "service", "environment": "env", "model": "model"}
+"""Fields that the dashboard's Traces page takes from its address, and what it calls them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One notification's content. Texts are cleaned; channels only escape and cut."""
@@ -168,8 +172,10 @@ def _links(change: Change, dashboard_url: str) -> dict[str, str]:
     if dashboard_url:
         start = change.slot - timedelta(seconds=change.rule.window_s)
         single = {field: values[0] for field, values in change.rule.filters.items() if len(values) == 1}
-        query = query_string(**(single | dict(change.labels)), start=start.isoformat(), end=change.slot.isoformat())
-        links["Dashboard"] = f"{dashboard_url.rstrip('/')}/traces{query}"
+        where = single | dict(change.labels)
+        chosen = {parameter: where.get(field, "") for field, parameter in _PAGE_PARAMETERS.items()}
+        window = {"from": start.isoformat(), "to": change.slot.isoformat()}
+        links["Dashboard"] = f"{dashboard_url.rstrip('/')}/traces{query_string(chosen | window)}"
     if change.rule.runbook_url:
         links["Runbook"] = change.rule.runbook_url
     return links

@@ -133,11 +133,11 @@ class Rule(_Part):
     group_by: tuple[str, ...] = Field(
         (), max_length=3, description="One alert for each combination of these fields: at most 3 fields, 1,000 alerts."
     )
-    window_s: Annotated[int, BeforeValidator(within(10, 30 * DAY_S))] = Field(
-        alias="window", description="How far back each evaluation looks: 10s to 30d, at least `interval`."
+    window_s: Annotated[int, BeforeValidator(within(5, 30 * DAY_S))] = Field(
+        alias="window", description="How far back each evaluation looks: 5s to 30d, at least `interval`."
     )
-    interval_s: Annotated[int, BeforeValidator(within(10, DAY_S))] = Field(
-        alias="interval", description="Time between evaluations: 10s to 1d."
+    interval_s: Annotated[int, BeforeValidator(within(5, DAY_S))] = Field(
+        alias="interval", description="Time between evaluations: 5s to 1d."
     )
     condition: Condition = Field(description="`op`, `threshold`, and `resolve_threshold` for hysteresis.")
     confidence: Literal["point", "bound"] = Field(

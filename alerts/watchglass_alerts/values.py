@@ -6,14 +6,14 @@ from watchglass_alerts.metrics import Kind
 from watchglass_alerts.rules import Rule
 
 
-def show(rule: Rule, value: float | None) -> str:
+def show(rule: Rule, value: float | None, *, digits: int = 4) -> str:
     """A value of the rule's metric with its unit: '31.2 %', '1.84 s', '0.412 USD', '1,204 calls', '0.63'."""
     if value is None:
         return "nothing"
     unit = rule.measure.unit
     if unit == "%":
-        return f"{_digits(value * 100)} %"
-    return f"{_digits(value)} {unit}".rstrip()
+        return f"{_digits(value * 100, digits)} %"
+    return f"{_digits(value, digits)} {unit}".rstrip()
 
 
 def show_with_interval(rule: Rule, value: float | None, low: float | None, high: float | None, sample_size: int) -> str:
@@ -23,7 +23,7 @@ def show_with_interval(rule: Rule, value: float | None, low: float | None, high:
         return f"no value ({sample_size:,} {noun})"
     parts = []
     if low is not None and high is not None:
-        parts.append(f"95 % interval {show(rule, low)} to {show(rule, high)}")
+        parts.append(f"95 % interval {show(rule, low, digits=3)} to {show(rule, high, digits=3)}")
     if rule.measure.kind is not Kind.COUNT or rule.measure.metric != "calls":
         parts.append(f"{sample_size:,} {noun}")
     return show(rule, value) + (f" ({', '.join(parts)})" if parts else "")
@@ -40,9 +40,9 @@ def show_metric(rule: Rule) -> str:
     return f"{rule.metric} share {side} {line:g}"
 
 
-def _digits(value: float) -> str:
+def _digits(value: float, digits: int) -> str:
     if value == 0:
         return "0"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.4g}" if abs(value) >= 0.001 else f"{value:.2e}"
+    return f"{value:.{digits}g}" if abs(value) >= 0.001 else f"{value:.2e}"

@@ -33,7 +33,7 @@ TIMEOUT_S = 10.0
 """For each step of the conversation."""
 DEADLINE_S = 20.0
 """For the whole conversation."""
-_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+_PORTS = {"tls": 465, "starttls": 587, "plain": 25}
 _COLOURS = {Kind.FIRING: "#b42318", Kind.RESOLVED: "#067647", Kind.NO_DATA: "#667085", Kind.ERROR: "#b54708"}
 
 
@@ -60,9 +60,9 @@ class EmailConfig(ChannelConfig):
 
     type: Literal["email"] = Field(description="`email`.")
     host: str = Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$", description="The SMTP server.")
-    port: int | None = Field(None, ge=1, le=65535, description="Left out: 465 for tls, 587 for starttls, 25 for none.")
-    security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="`starttls`, `tls`, or `none`, which is allowed to a server on this machine only."
+    port: int | None = Field(None, ge=1, le=65535, description="Left out: 465 for tls, 587 for starttls, 25 for plain.")
+    security: Literal["starttls", "tls", "plain"] = Field(
+        "starttls", description="`starttls`, `tls`, or `plain`, which is allowed to a server on this machine only."
     )
     sender: Address = Field(description="The From address.")
     recipients: tuple[Address, ...] = Field(min_length=1, max_length=50, description="The To addresses.")
@@ -74,8 +74,8 @@ class EmailConfig(ChannelConfig):
 
     @model_validator(mode="after")
     def _safe(self) -> EmailConfig:
-        if self.security == "none" and not is_loopback_host(self.host):
-            raise ValueError("security none sends everything readable; it is allowed for a host on this machine only")
+        if self.security == "plain" and not is_loopback_host(self.host):
+            raise ValueError("security plain sends everything readable; it is allowed for a host on this machine only")
         given = sum((self.password is not None, bool(self.password_env), self.password_file is not None))
         if given != (1 if self.username else 0):
             raise ValueError("username goes with exactly one of password, password_env, password_file")

@@ -30,6 +30,7 @@ CREATE TABLE alert_events (
     late UInt8 COMMENT '1 = evaluated after a downtime',
     state LowCardinality(String) COMMENT 'inactive, pending, firing, no_data or error',
     previous_state LowCardinality(String),
+    change LowCardinality(String) COMMENT 'opened: it fired. closed: it resolved. Empty: neither',
     reason String,
     severity LowCardinality(String),
     value Nullable(Float64),
