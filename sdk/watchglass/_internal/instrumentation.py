@@ -18,8 +18,8 @@ GROUP = "opentelemetry_instrumentor"
 GENAI_NAMES = (
     "agno", "aleph", "anthropic", "autogen", "bedrock", "cohere", "crewai", "dspy", "genai",
     "google_generativeai", "groq", "guardrails", "haystack", "instructor", "langchain", "langgraph", "litellm",
-    "llamaindex", "llama_index", "mcp", "mistral", "ollama", "openai", "portkey", "replicate", "sagemaker", "smolagents",
-    "together", "transformers", "vertexai", "voyage", "watsonx", "writer",
+    "llamaindex", "llama_index", "mcp", "mistral", "ollama", "openai", "portkey", "replicate", "sagemaker",
+    "smolagents", "together", "transformers", "vertexai", "voyage", "watsonx", "writer",
 )  # fmt: skip
 """An entry point is about GenAI when its name contains one of these."""
 

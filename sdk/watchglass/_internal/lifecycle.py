@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 EXIT_TIMEOUT_S = 5.0
 
 _lock = threading.RLock()
-_hooked_process = 0
 
 
 @never_raises(None)
@@ -83,6 +82,8 @@ def init(
         found = settings.resolve(arguments, os.environ)
         if found.enabled:
             state.client = _start(found)
+            atexit.unregister(shutdown)  # after another init it is in there
+            atexit.register(shutdown)
 
 
 @never_raises(False)
@@ -146,18 +147,15 @@ def _pipeline(
         batch_size=found.batch_size,
         interval_s=found.flush_interval_s,
     )
-    return BatchPipeline(what, encode, rejected, Sender(found, path), limits, _hook_exit)
+    return BatchPipeline(what, encode, rejected, Sender(found, path), limits, _hook_exit_of_child)
 
 
-def _hook_exit() -> None:
-    """Have what is queued sent when this process ends; called in each process that sends, forked ones included."""
-    global _hooked_process
-    if _hooked_process == os.getpid():
-        return
-    if not _hooked_process:  # forked children inherit it
-        atexit.register(shutdown)
-    _hooked_process = os.getpid()
+def _hook_exit_of_child() -> None:
+    """Have what is queued sent when a child of multiprocessing ends.
+
+    Such a child leaves by os._exit, after multiprocessing's finalizers and without atexit's functions; and the
+    finalizers that it inherits are dropped when it starts, so this is called by its first record.
+    """
     multiprocessing = sys.modules.get("multiprocessing.util")
     if multiprocessing is not None and sys.modules["multiprocessing.process"].parent_process() is not None:
-        # Children of multiprocessing leave by os._exit, after its finalizers and without atexit's functions.
         multiprocessing.Finalize(None, shutdown, exitpriority=100)

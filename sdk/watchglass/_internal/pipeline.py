@@ -210,16 +210,9 @@ class BatchPipeline:
     def _run(self) -> None:
         _suppress_instrumentation()
         while not self._closing or self._queue:
-            try:
-                self._wake.get()
-                self._linger()
-                self._drain()
-            except Exception as error:
-                report(f"the thread that sends {self._what}", error)
-
-    def _linger(self) -> None:
-        """Give a batch time to gather, unless somebody is waiting."""
-        self._doze(self._limits.interval_s)
+            self._wake.get()
+            self._doze(self._limits.interval_s)  # so that a batch can gather, unless somebody waits
+            self._drain()
 
     def _doze(self, seconds: float) -> None:
         """Sleep; a flush, a full batch or the end cuts it short."""
@@ -231,7 +224,12 @@ class BatchPipeline:
 
     def _drain(self) -> None:
         while batch := self._take():
-            sent = self._deliver(batch)
+            try:
+                sent = self._deliver(batch)
+            except Exception as error:
+                report(f"the thread that sends {self._what}", error)
+                sent = 0
+                self._drop(len(batch), "of an internal error")
             with self._lock:
                 self._sent += sent
                 while self._waiting and self._waiting[0][0] <= self._sent + self._dropped:
@@ -259,9 +257,7 @@ class BatchPipeline:
             verdict = self._transport.post(body, max(0.1, self._deadline_s - time.monotonic()))
             attempt += 1
             if verdict.outcome == "sent":
-                rejected = min(encoded, self._rejected(verdict.answer))
-                self._drop(rejected, "the collector rejected them")
-                return encoded - rejected
+                return encoded - self._drop_rejected(encoded, verdict.answer)
             is_last = self._closing and (attempt >= CLOSING_ATTEMPTS or time.monotonic() >= self._deadline_s)
             if verdict.outcome == "refused" or is_last:
                 reason = f"{self._transport.url} answers {verdict.reason}"
@@ -277,6 +273,14 @@ class BatchPipeline:
             wait_s = backoff_s(attempt, verdict.retry_after_s, random.random())
             self._doze(min(wait_s, CLOSING_PAUSE_S) if self._closing else wait_s)
         return 0
+
+    def _drop_rejected(self, encoded: int, answer: bytes) -> int:
+        try:
+            rejected = min(encoded, self._rejected(answer))
+        except Exception:  # an answer that is no OTLP says nothing about single records
+            return 0
+        self._drop(rejected, "the collector rejected them")
+        return rejected
 
     def _encoded(self, records: list[Any]) -> tuple[bytes, int]:
         """Encode a batch, leaving out the records that cannot be encoded."""

@@ -128,8 +128,9 @@ class _Copier:
         copied: dict[str, Any] = {}
         for key, item in self._affordable(items):
             name = key if type(key) is str else str(self.copy(key, depth))
-            secret = name.lower().replace("-", "_") in SECRET_NAMES and item is not None
-            copied[self._text(name)] = MASK if secret else self.copy(item, depth)
+            is_secret = name.lower().replace("-", "_") in SECRET_NAMES and item is not None
+            shown = self._text(name)
+            copied[shown] = MASK if is_secret else self.copy(item, depth)
         if len(copied) < length:
             copied["…"] = f"[cut {length - len(copied)} items]"
         return copied

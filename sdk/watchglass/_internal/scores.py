@@ -91,7 +91,7 @@ def _id(value: object, digits: int) -> int | None:
 def _number(value: object) -> float | None:
     try:
         number = float(value)  # type: ignore[arg-type]  # whatever float() accepts, numpy scalars included
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # an object may raise anything from __float__
         return None
     return number if math.isfinite(number) else None
 
