@@ -95,6 +95,11 @@ class Call:
     error_type: str = ""
     """Not empty: the call failed."""
 
+    @property
+    def id(self) -> tuple[str, str]:
+        """(trace_id, span_id)."""
+        return self.trace_id, self.span_id
+
     def text(self, column: Column) -> str:
         """Return the text of one column."""
         value: str = getattr(self, column)

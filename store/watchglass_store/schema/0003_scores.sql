@@ -42,7 +42,7 @@ CREATE TABLE evaluation_log (
     event LowCardinality(String) COMMENT 'batch, start, error, quarantine or waiting',
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
-    calls UInt64 COMMENT 'calls looked at',
+    calls UInt64 COMMENT 'calls that were eligible',
     scored UInt64,
     unscored UInt64,
     errors UInt64,

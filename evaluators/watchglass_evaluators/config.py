@@ -1,0 +1,73 @@
+"""Settings of the evaluators: section `[evaluators]`, environment `WATCHGLASS_EVALUATORS__…`."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from watchglass_evaluators import registry
+from watchglass_evaluators.progress import Shard
+
+
+class EvaluatorOptions(BaseModel):
+    """What one evaluator looks at: `[evaluators.options.NAME]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample_rate: float = Field(
+        default=1.0, ge=0, le=1, description="Share of traces to score. All calls of a trace are in or out together."
+    )
+    services: tuple[str, ...] = Field(default=(), description="Only calls of these services; empty = all.")
+
+
+class EvaluatorsConfig(BaseModel):
+    """Which evaluators run, on what, and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: tuple[str, ...] = Field(
+        default=("rouge", "bleu", "profanity", "response_length", "refusal"), description="The evaluators that run."
+    )
+    options: dict[str, EvaluatorOptions] = Field(
+        default_factory=dict, description="Sample rate and filter by evaluator; one without an entry sees every call."
+    )
+    operations: tuple[str, ...] = Field(
+        default=("chat", "text_completion", "generate_content"),
+        description="Operations that are scored; invoke_agent, which repeats its last chat call's answer, is not.",
+    )
+    settle_s: Annotated[float, Field(ge=0)] = Field(
+        default=5.0, description="Seconds a call is left alone after it arrived, so that its late pieces are there."
+    )
+    recheck_s: Annotated[float, Field(ge=0)] = Field(
+        default=60.0,
+        description="Seconds after which a call that could not be scored is looked at once more, for the last time.",
+    )
+    poll_s: Annotated[float, Field(gt=0)] = Field(default=2.0, description="Seconds between two looks for new calls.")
+    lookback_s: Annotated[float, Field(ge=0)] = Field(
+        default=86_400.0, description="How far back a new evaluator, or a new version of one, begins, in seconds."
+    )
+    batch_calls: int = Field(default=500, ge=1, le=500, description="Calls that are read and written at once.")
+    shard: str = Field(default="0/1", description="Which part of the traces this worker takes, i/n with 0 <= i < n.")
+
+    @field_validator("enabled")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            registry.check_names(list(value))
+        except registry.UnknownEvaluator as error:
+            raise ValueError(str(error)) from None
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("shard")
+    @classmethod
+    def _shard(cls, value: str) -> str:
+        Shard.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.recheck_s < self.settle_s:
+            raise ValueError(f"recheck_s = {self.recheck_s} must not be less than settle_s = {self.settle_s}")
+        for name in self.options:
+            if name not in self.enabled:
+                raise ValueError(f"options.{name}: not among the enabled evaluators ({', '.join(self.enabled)})")
+        return self

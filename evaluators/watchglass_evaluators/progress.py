@@ -1,0 +1,178 @@
+"""How far each evaluator is, and what an earlier life of the worker left behind. Decisions only: no store, no clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Self
+
+TICK = timedelta(milliseconds=1)
+"""Resolution of the times in `llm_calls_by_time` and `evaluation_log`."""
+
+STARTS_UNTIL_QUARANTINE = 3
+"""An item is given up when this many worker lives ended while it was being worked on."""
+
+_CAREFUL_GROUP = 16
+
+
+class CallId(NamedTuple):
+    """Which call."""
+
+    trace_id: str
+    span_id: str
+
+
+_LAST = CallId("\U0010ffff", "")
+
+
+class Arrival(NamedTuple):
+    """One row of `llm_calls_by_time`: a call, or a later piece of one, came in."""
+
+    received_at: datetime
+    call: CallId
+    start_time: datetime
+    service_name: str
+
+    @property
+    def place(self) -> "Place":
+        """Where it is in the order of arrival."""
+        return Place(self.received_at, self.call)
+
+
+class Place(NamedTuple):
+    """A place in the order of arrival: everything up to here, this call included, is meant.
+
+    One insert gives thousands of calls the same time of arrival, so a time alone is no place.
+    """
+
+    received_at: datetime
+    call: CallId
+
+    @classmethod
+    def end_of(cls, moment: datetime) -> Self:
+        """Behind the last call received at a time."""
+        return cls(moment, _LAST)
+
+    @property
+    def watermark(self) -> datetime:
+        """Everything received up to here lies before this place."""
+        return self.received_at if self.call == _LAST else self.received_at - TICK
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Which part of the traces a worker takes: those with cityHash64(trace_id) % count = index."""
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read "i/n".
+
+        Raises:
+            ValueError: not two numbers with 0 <= i < n.
+        """
+        index, slash, count = text.partition("/")
+        if not (slash and index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+            raise ValueError(f"shard {text!r} is not i/n with 0 <= i < n, for example 0/4")
+        return cls(int(index), int(count))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStart:
+    """A batch that was started and never finished: its worker died."""
+
+    worker: str
+    time: datetime
+    since: datetime
+    watermark: datetime
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one evaluator is in one shard. All times are those of arrival."""
+
+    fresh: Place
+    """Calls up to here were looked at once."""
+    rechecked: Place
+    """Calls up to here were looked at for the last time."""
+    verify_until: datetime
+    """Calls received up to here may have scores from an earlier life or a failed write: ask before scoring."""
+    open_starts: list[OpenStart] = field(default_factory=list)
+    """Batches during which an earlier life died."""
+    done: set[Place] = field(default_factory=set)
+    """Arrivals after `rechecked` that need no second look."""
+
+    def finish(self, *, fresh: Place, last_look: datetime) -> None:
+        """Move on after a look at everything up to `fresh`, where arrivals up to `last_look` were old enough."""
+        self.fresh = fresh
+        self.rechecked = max(self.rechecked, min(fresh, Place.end_of(last_look)))
+        self.done = {place for place in self.done if place > self.rechecked}
+
+
+def resume(
+    rows: Sequence[Mapping[str, Any]], shard: Shard, *, worker: str, begin: datetime, recheck_s: float
+) -> Cursor:
+    """Work out where to go on from what `evaluation_log` says about one evaluator and version.
+
+    Args:
+        rows: per worker life and shard its last batch-level event: `shard`, `worker`, `event`, `time`, `since`,
+            `watermark` of that event, and `done`, the highest watermark it finished.
+        shard: this worker's.
+        worker: this life of this worker; the others have ended.
+        begin: where a new evaluator begins.
+        recheck_s: how long after arrival a call is looked at for the last time.
+    """
+    own = [row for row in rows if row["shard"] == str(shard)]
+    fresh = max(map(_done, own), default=None) or _slowest_of_other_layout(rows, shard) or begin
+    return Cursor(
+        fresh=Place.end_of(fresh),
+        rechecked=Place.end_of(fresh - timedelta(seconds=recheck_s) if rows else fresh),
+        verify_until=max([fresh, *(row["watermark"] for row in rows), *map(_done, rows)]),
+        open_starts=[
+            OpenStart(row["worker"], row["time"], row["since"], row["watermark"])
+            for row in own
+            if row["event"] == "start" and row["worker"] != worker
+        ],
+    )
+
+
+def _done(row: Mapping[str, Any]) -> datetime:
+    """How far a life got: what it finished, or else where it began."""
+    finished: datetime = row["done"]
+    began: datetime = row["since"] - TICK
+    return finished if finished.timestamp() > 0 else began
+
+
+def _slowest_of_other_layout(rows: Sequence[Mapping[str, Any]], shard: Shard) -> datetime | None:
+    """Where to go on when the number of shards was changed; None when one of the others never finished anything."""
+    others = [row for row in rows if Shard.parse(row["shard"]).count != shard.count]
+    if not others:
+        return None
+    count = Shard.parse(max(others, key=lambda row: row["time"])["shard"]).count
+    done: dict[int, datetime] = {}
+    for row in others:
+        other = Shard.parse(row["shard"])
+        if other.count == count:
+            done[other.index] = max(_done(row), done.get(other.index, _done(row)))
+    return min(done.values()) if len(done) == count else None
+
+
+def careful_groups(suspects: Iterable[CallId], deaths: Mapping[CallId, int]) -> tuple[list[list[CallId]], list[CallId]]:
+    """Split the calls of a batch that killed its worker: what to try next, and what to give up.
+
+    Args:
+        suspects: the calls of the batch that have no result.
+        deaths: how many lives ended while a call was tried again after that batch.
+
+    Returns:
+        Groups to try, the least suspicious first: first small ones, then single calls; and the calls to quarantine.
+    """
+    starts = {call: 1 + deaths.get(call, 0) for call in suspects}
+    once = [call for call, count in starts.items() if count == 1]
+    groups = [once[i : i + _CAREFUL_GROUP] for i in range(0, len(once), _CAREFUL_GROUP)]
+    groups += [[call] for call, count in starts.items() if 1 < count < STARTS_UNTIL_QUARANTINE]
+    return groups, [call for call, count in starts.items() if count >= STARTS_UNTIL_QUARANTINE]

@@ -1,0 +1,209 @@
+"""What the evaluators read: calls in order of arrival, their texts, what has a score, and how far each one is."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from watchglass_store.client import Store
+
+CallId = tuple[str, str]
+"""(trace_id, span_id)"""
+
+RETENTION = timedelta(days=29)
+"""How old a call's start may be at its arrival before it is stored under an earlier day than its own."""
+
+#: Conditions on a key column must reach the index although the view reads with FINAL.
+_BY_KEY = {"optimize_move_to_prewhere_if_final": 1}
+
+
+def arrivals(
+    store: Store,
+    *,
+    since: datetime,
+    until: datetime,
+    after: CallId,
+    operations: Sequence[str],
+    shard: int,
+    shards: int,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Calls in the order they arrived in; a call that came in pieces is there once for each.
+
+    Args:
+        store: where from.
+        since: earliest arrival, inclusive.
+        until: latest arrival, inclusive.
+        after: of those that arrived exactly at `since`, only the calls behind this one; ("", "") = all.
+        operations: values of operation_name.
+        shard: only traces with cityHash64(trace_id) % shards equal to this.
+        shards: number of shards.
+        limit: the most rows.
+
+    Returns:
+        Rows with received_at, trace_id, span_id, start_time and service_name.
+    """
+    return store.query(
+        """
+        SELECT received_at, trace_id, span_id, start_time, service_name
+        FROM llm_calls_by_time
+        WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+          AND received_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
+          AND (received_at > fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+               OR (trace_id, span_id) > ({after_trace:String}, {after_span:String}))
+          AND operation_name IN {operations:Array(String)}
+          AND cityHash64(trace_id) % {shards:UInt32} = {shard:UInt32}
+        ORDER BY received_at, trace_id, span_id
+        LIMIT {limit:UInt32}
+        """,
+        {
+            "since_ms": milliseconds(since),
+            "until_ms": milliseconds(until),
+            "after_trace": after[0],
+            "after_span": after[1],
+            "operations": list(operations),
+            "shards": shards,
+            "shard": shard,
+            "limit": limit,
+        },
+    )
+
+
+def call_texts(
+    store: Store, ids: Sequence[CallId], days: Sequence[date], *, columns: Sequence[str], longest: int
+) -> list[dict[str, Any]]:
+    """What evaluators see of some calls.
+
+    Args:
+        store: where from.
+        ids: which calls, 500 at most: they travel in the request's address.
+        days: the days their pieces may be stored under.
+        columns: names of text columns, from our code.
+        longest: texts are cut to one character more than this, so that a longer one can be told.
+
+    Returns:
+        One row per call that is there: ids, `columns`, prompt_hash, and the columns that scores repeat.
+    """
+    texts = "".join(f"leftUTF8({column}, {{longest:UInt32}}) AS {column}, " for column in columns)
+    return store.query(
+        f"""
+        SELECT trace_id, span_id, start_time, service_name, environment, prompt_name, prompt_version, error_type,
+               {texts}if(response_model != '', response_model, request_model) AS model,
+               cityHash64(prompt_text) AS prompt_hash
+        FROM llm_calls
+        WHERE day IN {{days:Array(Date)}} AND (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
+        """,
+        {"days": [day.isoformat() for day in days], "ids": list(ids), "longest": longest + 1},
+        settings=_BY_KEY,
+    )
+
+
+def golden_answers(store: Store, prompt_hashes: Sequence[int], *, longest: int) -> dict[int, str]:
+    """Reference answers by cityHash64(prompt_text): of several to one prompt, the one added last.
+
+    Args:
+        store: where from.
+        prompt_hashes: which prompts, 500 at most.
+        longest: answers are cut to one character more than this.
+    """
+    rows = store.query(
+        """
+        SELECT prompt_hash, leftUTF8(reference_text, {longest:UInt32}) AS reference_text FROM `references` FINAL
+        WHERE prompt_hash IN {hashes:Array(UInt64)}
+        ORDER BY created_at DESC, dataset LIMIT 1 BY prompt_hash
+        """,
+        {"hashes": list(prompt_hashes), "longest": longest + 1},
+    )
+    return {row["prompt_hash"]: row["reference_text"] for row in rows}
+
+
+def scored_at(
+    store: Store, ids: Sequence[CallId], *, name: str, evaluator: str, version: str
+) -> dict[CallId, datetime]:
+    """When calls got their visible score, or their terminal error, from one version of an evaluator.
+
+    Args:
+        store: where from.
+        ids: which calls, 500 at most.
+        name: one score that the evaluator gives to every call.
+        evaluator: its name.
+        version: its version.
+    """
+    rows = store.query(
+        """
+        SELECT trace_id, span_id, max(created_at) AS created_at FROM scores
+        WHERE name = {name:String} AND evaluator = {evaluator:String} AND evaluator_version = {version:String}
+          AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
+        GROUP BY trace_id, span_id
+        """,
+        {"name": name, "evaluator": evaluator, "version": version, "ids": list(ids)},
+    )
+    return {(row["trace_id"], row["span_id"]): row["created_at"] for row in rows}
+
+
+def last_batches(store: Store, evaluator: str, version: str) -> list[dict[str, Any]]:
+    """The last batch-level event of every life of every worker that ran one version of an evaluator.
+
+    Returns:
+        Rows with shard, worker, event, time, since and watermark of that event, and `done`, the highest watermark
+        that this life finished (the epoch when none).
+    """
+    return store.query(
+        """
+        SELECT shard, worker, argMax(l.event, l.time) AS event, argMax(l.since, l.time) AS since,
+               argMax(l.watermark, l.time) AS watermark, maxIf(l.watermark, l.event = 'batch') AS done,
+               max(l.time) AS time
+        FROM evaluation_log AS l
+        WHERE evaluator = {evaluator:String} AND evaluator_version = {version:String}
+          AND l.event IN ('start', 'batch') AND trace_id = ''
+        GROUP BY shard, worker ORDER BY time
+        """,
+        {"evaluator": evaluator, "version": version},
+    )
+
+
+def deaths_since(
+    store: Store, *, evaluator: str, version: str, since: datetime, worker: str, ids: Sequence[CallId]
+) -> dict[CallId, int]:
+    """In how many lives of workers, other than this one's, single calls were started since a batch was.
+
+    Args:
+        store: where from.
+        evaluator: its name.
+        version: its version.
+        since: when that batch was started.
+        worker: the life that asks; it has not ended.
+        ids: which calls, 500 at most.
+    """
+    rows = store.query(
+        """
+        SELECT trace_id, span_id, uniqExact(worker) AS lives FROM evaluation_log
+        WHERE evaluator = {evaluator:String} AND evaluator_version = {version:String} AND event = 'start'
+          AND time >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC') AND worker != {worker:String}
+          AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
+        GROUP BY trace_id, span_id
+        """,
+        {
+            "evaluator": evaluator,
+            "version": version,
+            "since_ms": milliseconds(since),
+            "worker": worker,
+            "ids": list(ids),
+        },
+    )
+    return {(row["trace_id"], row["span_id"]): row["lives"] for row in rows}
+
+
+def storage_days(start_time: datetime, received_at: datetime) -> set[date]:
+    """The days under which the pieces of a call may be stored: its own, and one on either side."""
+    day = retained_time(start_time, received_at).astimezone(UTC).date()
+    return {day - timedelta(days=1), day, day + timedelta(days=1)}
+
+
+def retained_time(start_time: datetime, received_at: datetime) -> datetime:
+    """A call's start, held inside the retention period as the collector does it: clients' clocks can be wrong."""
+    return min(max(start_time, received_at - RETENTION), received_at + timedelta(days=1))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Unix time in milliseconds, rounded down."""
+    return (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
