@@ -1,5 +1,7 @@
 """The one way to the data: a thin client over ClickHouse's HTTP interface, the same for both modes."""
 
+import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,9 @@ from watchglass_store.translation import translated
 if TYPE_CHECKING:
     import pandas as pd
 
+_PLACEHOLDER = re.compile(r"\{\s*\w+\s*:")
+_UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, struct.error)
+"""What the driver raises for a value that does not fit its column."""
 CONNECTIONS = 32
 CONNECT_TIMEOUT_S = 5
 TIMEOUT_S = 300
@@ -85,7 +90,7 @@ class Store:
     ) -> list[dict[str, Any]]:
         """Return the rows as dictionaries, in order."""
         with translated(self._where):
-            result = self._client.query(sql, parameters=_bound(parameters), settings=_settings(settings))
+            result = self._client.query(sql, parameters=_bound(sql, parameters), settings=_settings(settings))
         names = result.column_names
         return [dict(zip(names, row, strict=True)) for row in result.result_rows]
 
@@ -93,14 +98,15 @@ class Store:
         self, sql: str, parameters: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
     ) -> "pd.DataFrame":
         """Return a frame: integers as int64 (Int64 where NULL), times as datetime64[UTC]; empty ones have columns."""
-        from watchglass_store.frames import empty_frame, with_signed_integers
+        from watchglass_store.frames import one_row_of, with_signed_integers
 
         with translated(self._where):
-            frame = self._client.query_df(sql, parameters=_bound(parameters), settings=_settings(settings))
+            frame = self._client.query_df(sql, parameters=_bound(sql, parameters), settings=_settings(settings))
             if not len(frame.columns):
                 probe = f"SELECT * FROM ({sql}) LIMIT 0"
-                result = self._client.query(probe, parameters=_bound(parameters), settings=_settings(settings))
-                return empty_frame(result.column_names, [column_type.name for column_type in result.column_types])
+                result = self._client.query(probe, parameters=_bound(sql, parameters), settings=_settings(settings))
+                types = [column_type.name for column_type in result.column_types]
+                frame = self._client.query_df(one_row_of(result.column_names, types)).iloc[:0]
         return with_signed_integers(frame)
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, deduplication_token: str = "") -> None:
@@ -122,7 +128,7 @@ class Store:
         settings = dict(WRITE_SETTINGS)
         if deduplication_token:
             settings["insert_deduplication_token"] = deduplication_token
-        with translated(self._where):
+        with translated(self._where, refused_by_driver=_UNFIT):
             self._client.insert(
                 table, [[row[column] for column in columns] for row in rows], column_names=columns, settings=settings
             )
@@ -137,7 +143,7 @@ class Store:
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows."""
         with translated(self._where):
-            self._client.command(sql, parameters=_bound(parameters))
+            self._client.command(sql, parameters=_bound(sql, parameters))
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -189,9 +195,13 @@ def _server(address: Address, *, readonly: bool) -> Store:
     return Store(address)
 
 
-def _bound(parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Parameters as the driver takes them: a tuple would be bound as a Tuple, so arrays are lists."""
-    if parameters is None:
+def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Parameters as the driver takes them.
+
+    A tuple would be bound as a Tuple, so it becomes a list. Without a placeholder nothing is passed on: the driver
+    would then format values into the text itself.
+    """
+    if not parameters or not _PLACEHOLDER.search(sql):
         return None
     return {
         name: list(value) if isinstance(value, (tuple, set, frozenset)) else value for name, value in parameters.items()

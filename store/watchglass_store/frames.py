@@ -1,9 +1,10 @@
 """Data frames that are safe to calculate with."""
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
+
+from watchglass_store.sql import quote_name, quote_string
 
 
 def with_signed_integers(frame: pd.DataFrame) -> pd.DataFrame:
@@ -15,22 +16,18 @@ def with_signed_integers(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(changes) if changes else frame
 
 
-def empty_frame(names: Sequence[str], types: Sequence[str]) -> pd.DataFrame:
-    """Return a frame without rows that has the columns and dtypes a filled one would have.
+def one_row_of(names: Sequence[str], types: Sequence[str]) -> str:
+    """Return a statement that gives one row of these columns.
+
+    An answer without rows carries no columns on the wire. Cut to no rows, the frame of this statement has the columns
+    and dtypes that a filled answer would have had.
 
     Args:
         names: Column names.
         types: ClickHouse types, for example LowCardinality(Nullable(String)).
     """
-    return pd.DataFrame({name: pd.Series([], dtype=_dtype(kind)) for name, kind in zip(names, types, strict=True)})
-
-
-def _dtype(kind: str) -> str:
-    inner = re.sub(r"(LowCardinality|Nullable)\(", "", kind)
-    if re.match(r"U?Int(8|16|32|64)\b", inner):
-        return "Int64" if "Nullable(" in kind else "int64"
-    if re.match(r"B?Float(16|32|64)\b", inner):
-        return "float64"
-    if inner.startswith("DateTime"):
-        return "datetime64[ns, UTC]"
-    return "object"
+    columns = (
+        f"defaultValueOfTypeName({quote_string(kind)}) AS {quote_name(name)}"
+        for name, kind in zip(names, types, strict=True)
+    )
+    return "SELECT " + ", ".join(columns)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import urllib3
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, ProgrammingError
 
 from watchglass_store.errors import StoreError, StoreRejected, StoreUnavailable
 
@@ -38,34 +38,44 @@ EXPLAINED = frozenset(
 _EXCEPTION = re.compile(r"DB::Exception:\s*(.*?)(?::? In scope\b|: While |\(version |$)", re.DOTALL)
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
 MAX_DETAIL = 300
+BAD_ARGUMENTS = 36
+TYPE_MISMATCH = 53
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated(where: str, *, refused_by_driver: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Raise the driver's errors as the store's.
 
     The messages hold no row, literal, bound value, statement or password.
 
     Args:
         where: The server, as a reader of the message should see it.
+        refused_by_driver: What the driver raises, besides its own errors, for values that it cannot send.
     """
+    unfit: tuple[type[Exception], ...] = (DataError, *refused_by_driver)
     try:
         yield
+    except unfit as error:
+        message = f"{where}: a value does not fit its column ({type(error).__name__})"
+        raise StoreRejected(message, code=TYPE_MISMATCH, name="TYPE_MISMATCH") from None
     except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
         raise _translate(error, where) from None
 
 
 def _translate(error: Exception, where: str) -> StoreError:
     code, name = getattr(error, "code", None), getattr(error, "name", None)
+    if isinstance(error, ProgrammingError) and code is None:  # raised before anything was sent, about names only
+        return StoreRejected(f"{where}: {str(error)[:MAX_DETAIL]}", code=BAD_ARGUMENTS, name="BAD_ARGUMENTS")
     if code is None:
         return StoreUnavailable(f"{where} does not answer ({type(error).__name__})")
     name = name or "UNKNOWN"
-    detail = f": {_detail(str(error))}" if name in EXPLAINED else ""
+    detail = _detail(str(error), name) if name in EXPLAINED else ""
     message = f"{where} refused: {name} (code {code}){detail}"
     return StoreUnavailable(message) if name in RETRYABLE else StoreRejected(message, code=code, name=name)
 
 
-def _detail(text: str) -> str:
+def _detail(text: str, name: str) -> str:
     """What the engine says about names, without literals and without the statement."""
     found = _EXCEPTION.search(text)
-    return _LITERAL.sub("'…'", found[1] if found else "").strip()[:MAX_DETAIL]
+    words = found[1].replace(f"({name})", "").strip() if found else ""
+    return ": " + _LITERAL.sub("'…'", words)[:MAX_DETAIL] if words else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from watchglass_store import EmbeddedServer, StoreConfig, connect, migrate
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import load_credentials

@@ -4,17 +4,14 @@
 does it, so that any of its clients works.
 """
 
-import asyncio
 import json
 import logging
-import secrets
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from watchglass_store.server import statement as statements
@@ -23,27 +20,29 @@ from watchglass_store.server.engine import Engine
 from watchglass_store.server.exchange import Exchange, Users, receive
 from watchglass_store.server.execution import Answer, Insert
 from watchglass_store.server.guard import Guard
+from watchglass_store.server.lanes import Lane
 from watchglass_store.server.problems import Problem, syntax_error
+from watchglass_store.server.streaming import AnswerStream
 
-T = TypeVar("T")
 log = logging.getLogger("watchglass.store")
 
 DISPLAY_NAME = "watchglass"
 HEAD_BYTES = 64 << 10
 """An INSERT names its format within this many bytes, or it is taken for a statement without data."""
-MAX_STATEMENT_BYTES = 64 << 20
+MAX_STATEMENT_BYTES = 16 << 20
 INSERT_PIECE_BYTES = 1 << 20
+CLIENT_CLOSED_REQUEST = 499
 
 
 class Endpoint:
-    """Answers requests. Statements run on a pool of threads; the event loop only moves bytes."""
+    """Answers requests. Statements run on the lanes' threads; the event loop only moves bytes."""
 
-    def __init__(self, engine: Engine, users: Users, guard: Guard, pool: ThreadPoolExecutor) -> None:
-        """Serve an engine to its users."""
+    def __init__(self, engine: Engine, users: Users, guard: Guard, lanes: Mapping[str, Lane]) -> None:
+        """Serve an engine to its users, each of them in a lane of its own."""
         self._engine = engine
         self._users = users
         self._guard = guard
-        self._pool = pool
+        self._lanes = lanes
 
     def application(self) -> Starlette:
         """Return the ASGI application."""
@@ -61,9 +60,11 @@ class Endpoint:
             query_id = exchange.query_id
             if request.method == "GET" and "query" not in exchange.values:
                 return PlainTextResponse("Ok.\n")
-            return await self._execute(exchange)
+            with ExitStack() as until_answered:
+                until_answered.enter_context(self._lanes[exchange.user.name].admitted())
+                return await self._execute(exchange, until_answered)
         except ClientDisconnect:
-            return Response(status_code=499)
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
         except Problem as problem:
             return self._refusal(problem, query_id)
         except RuntimeError as error:
@@ -72,7 +73,7 @@ class Endpoint:
             log.exception("request failed")
             return self._refusal(Problem(1001, "STD_EXCEPTION", f"Internal error ({type(error).__name__})"), query_id)
 
-    async def _execute(self, exchange: Exchange) -> Response:
+    async def _execute(self, exchange: Exchange, until_answered: ExitStack) -> Response:
         """Tell an INSERT with data, which is streamed in, from any other statement, which is read as a whole."""
         body = exchange.body()
         read = exchange.values.get("query", "").encode()
@@ -91,92 +92,52 @@ class Endpoint:
             if len(read) > MAX_STATEMENT_BYTES:
                 raise Problem(307, "QUERY_IS_TOO_LARGE", f"The statement is longer than {MAX_STATEMENT_BYTES} bytes")
         try:
-            return await self._query(exchange, read.decode())
+            text = read.decode()
         except UnicodeDecodeError:
             raise syntax_error("The statement is not UTF-8") from None
+        return await self._query(exchange, text, until_answered)
 
     async def _insert(
         self, exchange: Exchange, head: statements.InsertHead, read: bytes, body: AsyncIterator[bytes]
     ) -> Response:
-        insert = await self._on_pool(lambda: Insert(self._engine, exchange, head))
+        lane = self._lanes[exchange.user.name]
+        insert = await lane.run(Insert, self._engine, exchange, head)
         try:
             waiting = bytearray(read[head.byte_length :])
             async for piece in body:
                 waiting += piece
                 if len(waiting) >= INSERT_PIECE_BYTES:
-                    ready, waiting = bytes(waiting), bytearray()
-                    await self._on_pool(lambda ready=ready: insert.append(ready))  # type: ignore[misc]
-
-            def finish() -> dict[str, str]:
-                if waiting:
-                    insert.append(bytes(waiting))
-                return insert.finish()
-
-            summary = await self._on_pool(finish)
+                    await lane.run(insert.append, bytes(waiting))
+                    waiting.clear()
+            summary = await lane.run(insert.finish, bytes(waiting))
         finally:
-            await asyncio.shield(self._on_pool(insert.close))
-        return Response(b"", headers=self._headers(exchange, summary))
+            await lane.run(insert.close)
+        return Response(b"", headers=self._headers(exchange.query_id, summary))
 
-    async def _query(self, exchange: Exchange, text: str) -> Response:
-        answer = await self._on_pool(lambda: Answer(self._engine, self._guard, exchange, text))
-        headers = self._headers(exchange, answer.summary) | {"X-ClickHouse-Format": answer.format}
+    async def _query(self, exchange: Exchange, text: str, until_answered: ExitStack) -> Response:
+        lane = self._lanes[exchange.user.name]
+        answer = await lane.run(Answer, self._engine, self._guard, exchange, text)
+        headers = self._headers(exchange.query_id, answer.summary) | {"X-ClickHouse-Format": answer.format}
         coding = choose(exchange.accept_encoding) if exchange.values.get("enable_http_compression") == "1" else ""
-        if coding:
-            headers["Content-Encoding"] = coding
-        if answer.is_whole:
-            await self._on_pool(answer.close)
+        if not answer.is_whole:
+            return AnswerStream(answer, lane, coding, headers, until_answered.pop_all())
+        await lane.run(answer.close)
+        content = answer.head
+        if content and coding:
             squeeze = encoder(coding)
-            content = squeeze.compress(answer.head) + squeeze.flush() if answer.head else b""
-            if not content:
-                headers.pop("Content-Encoding", None)
-            return Response(content, headers=headers, media_type="application/octet-stream")
-        tag = secrets.token_hex(8)
-        headers["X-ClickHouse-Exception-Tag"] = tag
-        return StreamingResponse(
-            self._pieces(answer, coding, tag), headers=headers, media_type="application/octet-stream"
-        )
+            content = squeeze.compress(content) + squeeze.flush()
+            headers["Content-Encoding"] = coding
+        return Response(content, headers=headers, media_type="application/octet-stream")
 
-    async def _pieces(self, answer: Answer, coding: str, tag: str) -> AsyncIterator[bytes]:
-        squeeze = encoder(coding)
-
-        def next_piece() -> bytes | None:
-            piece = answer.next_piece()
-            return None if piece is None else squeeze.compress(piece)
-
-        try:
-            yield await self._on_pool(lambda: squeeze.compress(answer.head))
-            while (piece := await self._on_pool(next_piece)) is not None:
-                yield piece
-        except RuntimeError as error:
-            yield squeeze.compress(_trailer(Problem.from_engine(error), tag))
-        finally:
-            await asyncio.shield(self._on_pool(answer.close))
-        yield squeeze.flush()
-
-    def _on_pool(self, work: Callable[[], T]) -> "asyncio.Future[T]":
-        return asyncio.get_running_loop().run_in_executor(self._pool, work)
-
-    def _headers(self, exchange: Exchange, summary: dict[str, str]) -> dict[str, str]:
-        headers = self._common_headers(exchange.query_id)
-        if summary:
-            headers["X-ClickHouse-Summary"] = json.dumps(summary)
-        return headers
-
-    def _common_headers(self, query_id: str) -> dict[str, str]:
-        return {
+    def _headers(self, query_id: str, summary: Mapping[str, str] | None = None) -> dict[str, str]:
+        headers = {
             "X-ClickHouse-Query-Id": ascii(query_id[:128])[1:-1],
             "X-ClickHouse-Timezone": self._engine.timezone,
             "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
         }
+        return headers | {"X-ClickHouse-Summary": json.dumps(summary)} if summary else headers
 
     def _refusal(self, problem: Problem, query_id: str) -> Response:
-        headers = self._common_headers(query_id) | {"X-ClickHouse-Exception-Code": str(problem.code)}
+        headers = self._headers(query_id) | {"X-ClickHouse-Exception-Code": str(problem.code)}
         text = f"{problem.text} (version {self._engine.version})\n"
         return PlainTextResponse(text, status_code=problem.status, headers=headers)
-
-
-def _trailer(problem: Problem, tag: str) -> bytes:
-    """An error in mid-stream, as ClickHouse 25.11 and later append it behind what was already sent."""
-    message = problem.text.encode() + b"\n"
-    mark = b"\r\n__exception__\r\n"
-    return mark + tag.encode() + b"\r\n" + message + f"{len(message)} {tag}".encode() + mark

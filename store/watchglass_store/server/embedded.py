@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -22,8 +21,12 @@ from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, ensure_
 from watchglass_store.server.engine import Engine, Scope
 from watchglass_store.server.exchange import User, Users
 from watchglass_store.server.guard import Guard
+from watchglass_store.server.lanes import Lane
 
-THREADS = 16
+WRITER_THREADS = 16
+MAX_WRITER_REQUESTS = 256
+READER_THREADS = 8
+MAX_READER_REQUESTS = 64
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10
 BACKLOG = 512
@@ -121,9 +124,13 @@ def _application(stack: contextlib.ExitStack, path: Path, data_dir: Path) -> Sta
             User(READONLY, credentials.readonly, readonly=True),
         ]
     )
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="watchglass-store")
-    stack.callback(pool.shutdown)
-    return Endpoint(engine, users, guard, pool).application()
+    lanes = {
+        ADMINISTRATOR: Lane("watchglass-store", threads=WRITER_THREADS, requests=MAX_WRITER_REQUESTS),
+        READONLY: Lane("watchglass-store-readonly", threads=READER_THREADS, requests=MAX_READER_REQUESTS),
+    }
+    for lane in lanes.values():
+        stack.callback(lane.close)
+    return Endpoint(engine, users, guard, lanes).application()
 
 
 def _serve(stack: contextlib.ExitStack, listener: socket.socket, application: Starlette) -> None:

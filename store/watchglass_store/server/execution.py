@@ -111,8 +111,10 @@ class Insert:
         """Hand the engine some data; RuntimeError where it cannot read them."""
         self._inserter.append(data)
 
-    def finish(self) -> dict[str, str]:
-        """Commit and return the summary; RuntimeError where the engine cannot."""
+    def finish(self, data: bytes) -> dict[str, str]:
+        """Hand over the last data, commit and return the summary; RuntimeError where the engine cannot."""
+        if data:
+            self.append(data)
         result = self._inserter.finish()
         return {
             "written_rows": str(result.rows_written),

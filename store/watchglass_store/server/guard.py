@@ -171,7 +171,7 @@ def _check_format(parts: Sequence[Token]) -> None:
 def check_format(name: str) -> None:
     """Raise Problem unless an output format is one that needs no file and no schema."""
     if name not in lists.FORMATS:
-        raise readonly(f"The read-only user may not use FORMAT {name[:64]!a}")
+        raise readonly(f"The read-only user may not use FORMAT {shown(name)}")
 
 
 def _check_token(before: Token, token: Token) -> None:
@@ -202,13 +202,13 @@ def check_settings(names: Iterable[str]) -> None:
     """Raise Problem where the read-only user sends a setting."""
     for name in names:
         if name not in HARMLESS_SETTINGS:
-            raise readonly(f"Cannot modify {name[:64]!a} setting in readonly mode.")
+            raise readonly(f"Cannot modify {shown(name)} setting in readonly mode.")
 
 
 def check_database(name: str) -> None:
     """Raise Problem where the read-only user asks for a default database that is not data."""
     if name.lower() in lists.GUARDED_DATABASES:
-        raise readonly(f"The read-only user may not use the database {name[:64]!a}")
+        raise readonly(f"The read-only user may not use the database {shown(name)}")
 
 
 def _bare(token: Token) -> str:
@@ -217,8 +217,13 @@ def _bare(token: Token) -> str:
 
 
 def _shown(token: Token) -> str:
-    """A name for an error text, cut and made printable."""
-    return ascii(token.text[:64])
+    """A name for an error text."""
+    return shown(_bare(token))
+
+
+def shown(name: str) -> str:
+    """A name for an error text: cut, printable, and in the quotes of names, not of values."""
+    return f"`{ascii(name[:64])[1:-1]}`"
 
 
 def _column(handle: Any, sql: str) -> list[str]:

@@ -37,9 +37,9 @@ CATEGORIES = frozenset(
 """Categories of system.functions whose functions compute from their arguments alone."""
 
 FUNCTIONS = _words(
-    """bar blockNumber blockSize byteSize caseWithExpression connectionId countDigits currentDatabase currentQueryID currentUser
-    defaultValueOfArgumentType defaultValueOfTypeName digits displayName errorCodeToName finalizeAggregation
-    formatQuery formatQuerySingleLine formatReadableDecimalSize formatReadableQuantity formatReadableSize
+    """bar blockNumber blockSize byteSize caseWithExpression connectionId countDigits currentDatabase
+    currentQueryID currentUser defaultValueOfArgumentType defaultValueOfTypeName digits displayName errorCodeToName
+    finalizeAggregation formatQuery formatQuerySingleLine formatReadableDecimalSize formatReadableQuantity formatReadableSize
     formatReadableTimeDelta getSetting getSizeOfEnumType getSubcolumn hostName identity ignore indexHint
     initializeAggregation isConstant isDecimalOverflow lowCardinalityIndices lowCardinalityKeys materialize
     minSampleSizeContinuous minSampleSizeConversion neighbor normalizeQuery normalizeQueryKeepNames

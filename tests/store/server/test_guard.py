@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from watchglass_store.server import guard_lists as lists
 from watchglass_store.server.guard import LIMITS
 
@@ -214,16 +215,19 @@ ALLOWED = [
     "SELECT CAST('1' AS Nullable(Decimal(10, 2))), '2026-01-01'::Date, '[1]'::Array(UInt8)",
     "SELECT toDateTime64('2026-01-01 00:00:00', 3, 'UTC') + INTERVAL 1 DAY, INTERVAL (1 + 1) HOUR",
     "SELECT CASE WHEN (1 = 1) THEN (2) ELSE (3) END, NOT (1), 1 BETWEEN (0) AND (2), 'a' LIKE ('a')",
-    "SELECT row_number() OVER (PARTITION BY number % 2 ORDER BY number ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM numbers(3)",
-    "SELECT a.number FROM numbers(3) AS a ANY LEFT JOIN numbers(2) AS b USING (number) GLOBAL ANY JOIN numbers(1) AS c ON (a.number = c.number)",
+    "WITH t AS (SELECT 1 AS n) SELECT row_number() OVER (PARTITION BY n ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
+    "SELECT a.number FROM numbers(3) AS a ANY LEFT JOIN numbers(2) AS b USING (number)",
+    "SELECT a.number FROM numbers(3) AS a GLOBAL ANY JOIN numbers(1) AS c ON (a.number = c.number)",
     "SELECT number % 2 AS k, count() FROM numbers(3) GROUP BY GROUPING SETS ((k), ()) HAVING (k >= 0) ORDER BY (k)",
     "SELECT toStartOfInterval(now(), INTERVAL 5 MINUTE), dateDiff('second', now(), now()), extract('a1', '[0-9]')",
-    "SELECT EXTRACT(YEAR FROM today()), substring('abc' FROM 2 FOR 1), position('b' IN 'abc'), trim(BOTH 'x' FROM 'xax')",
+    "SELECT EXTRACT(YEAR FROM today()), substring('abc' FROM 2 FOR 1), position('b' IN 'abc')",
+    "SELECT trim(BOTH 'x' FROM 'xax')",
     "SELECT * EXCEPT (a) REPLACE (b + 1 AS b) FROM (SELECT 1 AS a, 2 AS b)",
     "SELECT COLUMNS('a') APPLY(toString) FROM (SELECT 1 AS a)",
     "SELECT x FROM (SELECT [1, 2] AS xs) ARRAY JOIN xs AS x",
     "SELECT format, user, version FROM (SELECT 1 AS format, 2 AS user, 3 AS version)",
-    "SELECT day FROM llm_calls WHERE hasToken(lower(prompt_text), 'a') AND match(response_text, '^a') LIMIT 1 BY day LIMIT 5, 10",
+    "SELECT day FROM llm_calls WHERE hasToken(lower(prompt_text), 'a') AND match(response_text, '^a')",
+    "SELECT day FROM llm_calls LIMIT 1 BY day LIMIT 5, 10",
     "SELECT * FROM scores FINAL PREWHERE name = 'x' WHERE (name, evaluator) IN (('a', 'b')) LIMIT 1",
     "SELECT cityHash64('a') % 4, CASE 1 WHEN 1 THEN 'a' ELSE 'b' END",
     "SELECT name, value, readonly FROM system.settings LIMIT 1",
