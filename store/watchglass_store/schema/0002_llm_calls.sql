@@ -34,8 +34,10 @@ CREATE TABLE llm_call_parts (
     response_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
     context_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
     reference_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
-    -- Per-message log events (semantic conventions 1.28 to 1.36), put in order and joined by the view when the span
-    -- itself has no messages. kind: 'system', 'input' or 'output'; message: canonical JSON; text: its plain text.
+    -- Messages from log events, used where the span itself has none. Semantic conventions 1.28 to 1.36 send one event
+    -- for each message: kind 'system' (message: JSON of its parts), 'input' or 'output' (JSON of the message); the view
+    -- puts them in order and joins them. Later ones send one event for the call: kind 'input_messages',
+    -- 'output_messages' or 'system_instructions', message: the whole JSON list. text: the prompt's or answer's plain text.
     event_messages SimpleAggregateFunction(groupUniqArrayArray, Array(Tuple(time_unix_nano UInt64, kind String, role String, message String, text String))) CODEC(ZSTD(3)),
     conversation_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     user_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
@@ -130,10 +132,13 @@ GROUP BY minute, service_name, environment, operation_name, provider_name, model
 -- Numbers that were not sent stay NULL. Filter on `day` as well as on start_time: it prunes partitions.
 CREATE VIEW llm_calls AS
 WITH
-    arraySort(m -> m.time_unix_nano, event_messages) AS events,
+    arraySort(event_messages) AS events,
     arrayFilter(m -> m.kind = 'input', events) AS input_events,
     arrayFilter(m -> m.kind = 'output', events) AS output_events,
-    arrayFilter(m -> m.kind = 'system', events) AS system_events
+    arrayFilter(m -> m.kind = 'system', events) AS system_events,
+    arrayFirst(m -> m.kind = 'input_messages', events) AS input_details,
+    arrayFirst(m -> m.kind = 'output_messages', events) AS output_details,
+    arrayFirst(m -> m.kind = 'system_instructions', events) AS system_details
 SELECT
     day, trace_id, span_id, ifNull(parent_span_id, '') AS parent_span_id, received_at,
     assumeNotNull(p.start_time) AS start_time, ifNull(p.duration_s, 0) AS duration_s, ifNull(p.span_name, '') AS span_name,
@@ -143,18 +148,18 @@ SELECT
     ifNull(p.response_model, '') AS response_model, ifNull(p.response_id, '') AS response_id,
     ifNull(p.agent_name, '') AS agent_name, ifNull(p.tool_name, '') AS tool_name, ifNull(p.tool_call_id, '') AS tool_call_id,
     ifNull(p.tool_call_arguments, '') AS tool_call_arguments, ifNull(p.tool_call_result, '') AS tool_call_result,
-    coalesce(p.input_messages, if(empty(input_events), '', concat('[', arrayStringConcat(input_events.message, ','), ']'))) AS input_messages,
-    coalesce(p.output_messages, if(empty(output_events), '', concat('[', arrayStringConcat(output_events.message, ','), ']'))) AS output_messages,
-    coalesce(p.system_instructions, if(empty(system_events), '', concat('[', arrayStringConcat(system_events.message, ','), ']'))) AS system_instructions,
+    coalesce(p.input_messages, nullIf(input_details.message, ''), if(empty(input_events), '', concat('[', arrayStringConcat(input_events.message, ','), ']'))) AS input_messages,
+    coalesce(p.output_messages, nullIf(output_details.message, ''), if(empty(output_events), '', concat('[', arrayStringConcat(output_events.message, ','), ']'))) AS output_messages,
+    coalesce(p.system_instructions, nullIf(system_details.message, ''), if(empty(system_events), '', concat('[', arrayStringConcat(system_events.message, ','), ']'))) AS system_instructions,
     ifNull(p.tool_definitions, '') AS tool_definitions, ifNull(p.retrieval_documents, '') AS retrieval_documents,
-    coalesce(p.prompt_text, arrayLast(m -> m.role = 'user', input_events).text) AS prompt_text,
-    coalesce(p.response_text, arrayStringConcat(output_events.text, '\n')) AS response_text,
+    coalesce(p.prompt_text, nullIf(input_details.text, ''), arrayLast(m -> m.role = 'user' AND m.text != '', input_events).text) AS prompt_text,
+    coalesce(p.response_text, nullIf(output_details.text, ''), arrayStringConcat(arrayFilter(t -> t != '', output_events.text), '\n')) AS response_text,
     ifNull(p.context_text, '') AS context_text, ifNull(p.reference_text, '') AS reference_text,
     ifNull(p.conversation_id, '') AS conversation_id, ifNull(p.user_id, '') AS user_id,
     ifNull(p.prompt_name, '') AS prompt_name, ifNull(p.prompt_version, '') AS prompt_version,
     request_temperature, request_top_p, request_max_tokens, usage_input_tokens, usage_output_tokens,
     usage_cache_read_input_tokens, usage_cache_write_input_tokens, usage_reasoning_output_tokens,
-    ifNull(p.usage_counted, 0) AS usage_counted, finish_reasons,
+    ifNull(p.usage_counted, 0) AS usage_counted, arraySort(p.finish_reasons) AS finish_reasons,
     ifNull(p.error_type, '') AS error_type, ifNull(p.error_message, '') AS error_message,
     time_to_first_token_s, cost_usd
 FROM llm_call_parts AS p FINAL

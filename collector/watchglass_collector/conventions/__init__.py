@@ -1,0 +1,35 @@
+"""What GenAI clients call things, and the views that turn their telemetry into `llm_calls`.
+
+Adding a convention is one file with one `Convention`, one row in `BUILTIN`, one test.
+"""
+
+from importlib import import_module
+
+from watchglass_collector.conventions.convention import Convention
+
+__all__ = ["BUILTIN", "load", "views"]
+
+BUILTIN: dict[str, str] = {
+    "openinference": "watchglass_collector.conventions.openinference:CONVENTION",
+    "openllmetry": "watchglass_collector.conventions.openllmetry:CONVENTION",
+    "watchglass": "watchglass_collector.conventions.sdk:CONVENTION",
+    "otel_genai": "watchglass_collector.conventions.otel_genai:CONVENTION",
+}
+"""Name -> object, in order of precedence: the first convention that recognises a span reads it."""
+
+
+def load() -> list[Convention]:
+    """The conventions, in order of precedence."""
+    conventions = []
+    for path in BUILTIN.values():
+        module, _, attribute = path.partition(":")
+        conventions.append(getattr(import_module(module), attribute))
+    return conventions
+
+
+def views() -> list[tuple[str, str]]:
+    """Name and CREATE statement of every materialized view that reads `otel_traces` or `otel_logs`."""
+    from watchglass_collector.conventions.log_views import event_view, score_view
+    from watchglass_collector.conventions.span_view import span_view
+
+    return [span_view(load()), event_view(), score_view()]
