@@ -54,8 +54,8 @@ class CapturedScore:
     label: str
     explanation: str
     trace_id: str
+    """The span that it is about."""
     span_id: str
-    """'' for a score about the whole trace."""
     attributes: dict[str, Any]
     """Everything that is sent, source and evaluator included."""
 
@@ -152,6 +152,6 @@ def _score(event: ReadableLogRecord) -> CapturedScore:
         label=attributes.get("gen_ai.evaluation.score.label", ""),
         explanation=attributes.get("gen_ai.evaluation.explanation", ""),
         trace_id=f"{record.trace_id or 0:032x}",
-        span_id=f"{record.span_id:016x}" if record.span_id else "",
+        span_id=f"{record.span_id or 0:016x}",
         attributes=attributes,
     )

@@ -60,9 +60,11 @@ def test_arguments_and_result_are_recorded(captured: testing.Captured) -> None:
         return a + b
 
     assert add(1, b=5, c=7) == 6
+    assert add(1, 2, 3, 4) == 3
     assert captured.spans[0].name == "add"
-    assert attribute(captured, "watchglass.input") == {"a": 1, "b": 5, "named": {"c": 7}}
+    assert attribute(captured, "watchglass.input") == {"a": 1, "b": 5, "c": 7}
     assert attribute(captured, "watchglass.output") == 6
+    assert json.loads(captured.spans[1].attributes["watchglass.input"]) == {"a": 1, "b": 2, "args": [3, 4]}
 
 
 def test_capture_can_be_turned_off_for_a_function(captured: testing.Captured) -> None:

@@ -29,7 +29,7 @@ def program(sink: Sink, rest: str) -> str:
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(3)", "raise RuntimeError('bye')"])
 def test_what_is_left_is_sent_at_exit(sink: Sink, script: Script, ending: str) -> None:
-    script(program(sink, f"work(1)\nwatchglass.score('s', value=1, trace_id='1' * 32)\n{ending}"))
+    script(program(sink, f"work(1)\nwatchglass.score('s', value=1, trace_id='1' * 32, span_id='1' * 16)\n{ending}"))
     assert [span.name for span in sink.spans] == ["work"]
     assert [event.trace_id for event in sink.events] == ["1" * 32]
 

@@ -135,10 +135,18 @@ def test_a_score_names_its_span_later(captured: testing.Captured) -> None:
     with watchglass.span("work") as span:
         pass
     watchglass.score("tone", label="rude", trace_id=span.trace_id, span_id=span.span_id)
-    watchglass.score("whole", value=0.5, trace_id=span.trace_id)
-    tone, whole = captured.scores
+    (tone,) = captured.scores
     assert (tone.value, tone.label, tone.trace_id, tone.span_id) == (None, "rude", span.trace_id, span.span_id)
-    assert (whole.trace_id, whole.span_id) == (span.trace_id, "")
+
+
+def test_a_score_of_the_current_span_knows_its_prompt(captured: testing.Captured) -> None:
+    with watchglass.context(user_id="u", prompt_name="support", prompt_version="7"), watchglass.span("work") as span:
+        watchglass.score("here", value=1)
+        watchglass.score("elsewhere", value=1, trace_id=span.trace_id, span_id=span.span_id)
+    here, elsewhere = (score.attributes for score in captured.scores)
+    assert (here["gen_ai.prompt.name"], here["gen_ai.prompt.version"]) == ("support", "7")
+    assert "user.id" not in here
+    assert "gen_ai.prompt.name" not in elsewhere
 
 
 def test_a_score_carries_who_judged_and_which_way_is_better(captured: testing.Captured) -> None:
@@ -158,10 +166,11 @@ def test_a_score_carries_who_judged_and_which_way_is_better(captured: testing.Ca
     [
         {},
         {"span_id": "0" * 15 + "1"},
-        {"trace_id": "abc"},
+        {"trace_id": "1" * 32},
+        {"trace_id": "abc", "span_id": "1" * 16},
         {"trace_id": "0" * 32},
-        {"trace_id": 1},
-        {"trace_id": "0x" + "1" * 30},
+        {"trace_id": 1, "span_id": 1},
+        {"trace_id": "0x" + "1" * 30, "span_id": "1" * 16},
         {"trace_id": "1" * 32, "span_id": "nonsense"},
     ],
 )

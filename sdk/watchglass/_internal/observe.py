@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, TypeVar, cast, overload
 
 from watchglass._internal import state
@@ -83,7 +83,7 @@ def _decorated(function: F, name: str | None, kind: str, capture_input: bool, ca
 class _Call:
     """What is known about an observed function before it is called."""
 
-    __slots__ = ("_captures_input", "_input_names", "_kind", "_name", "_parameters", "_signature", "captures_output")
+    __slots__ = ("_captures_input", "_input_names", "_kind", "_name", "_positional", "captures_output")
 
     def __init__(
         self, function: Callable[..., Any], name: str | None, kind: str, capture_input: bool, capture_output: bool
@@ -94,10 +94,7 @@ class _Call:
         self._input_names = KINDS[kind].input_names if kind in KINDS else ()
         self._captures_input = capture_input
         self.captures_output = capture_output
-        try:
-            self._signature: inspect.Signature | None = inspect.signature(function)
-        except (TypeError, ValueError):  # some functions written in C
-            self._signature = None
+        self._positional = _positional_names(function)
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Span:
         """Start the span of one call and record its arguments."""
@@ -112,17 +109,26 @@ class _Call:
 
     def _input(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         """Return the argument that is the input of this kind, or all arguments by name, without self and cls."""
-        try:
-            if self._signature is None:
-                raise TypeError("no signature")
-            arguments: Mapping[str, Any] = self._signature.bind(*args, **kwargs).arguments
-        except TypeError:  # the call is wrong; the function itself will say so
-            arguments = {"args": args, **kwargs}
-        named = {name: value for name, value in arguments.items() if name not in ("self", "cls")}
+        named: dict[str, Any] = dict(zip(self._positional, args, strict=False))
+        if len(args) > len(self._positional):
+            named["args"] = args[len(self._positional) :]
+        named.update(kwargs)
+        for instance in ("self", "cls"):
+            named.pop(instance, None)
         if not self._input_names or not named:
             return named
         chosen = next((name for name in self._input_names if name in named), next(iter(named)))
         return named[chosen]
+
+
+def _positional_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of the parameters that can be given by position; none for some functions written in C."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    by_position = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return tuple(parameter.name for parameter in parameters if parameter.kind in by_position)
 
 
 class _Stream:

@@ -28,6 +28,9 @@ SECRET_NAMES = frozenset((
 """Arguments and keys with these names (any case, - read as _) are shown as ``***``."""
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def to_json(value: object, limit: int) -> str:
     """Serialise any value.
 
@@ -43,7 +46,7 @@ def to_json(value: object, limit: int) -> str:
 
 def dump(plain: object) -> str:
     """Serialise plain data as compact JSON that encodes to UTF-8 (a lone surrogate stays as its JSON escape)."""
-    return encodable(json.dumps(plain, ensure_ascii=False, separators=(",", ":")))
+    return encodable(_encode(plain))
 
 
 def to_plain(value: object, limit: int) -> Any:

@@ -126,6 +126,11 @@ class Client:
         current = trace.get_current_span().get_span_context()
         return (current.trace_id, current.span_id)
 
+    def prompt_attributes(self) -> dict[str, str]:
+        """Return name and version of the prompt that ``watchglass.context`` says is in use."""
+        names = ATTRIBUTES["prompt_name"] + ATTRIBUTES["prompt_version"]
+        return {name: text for name, text in context_attributes(get_current()).items() if name in names}
+
     def emit_event(self, name: str, attributes: Mapping[str, Any], trace_id: int, span_id: int) -> None:
         """Send a log event about a span, which may have ended long ago."""
         about = SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))

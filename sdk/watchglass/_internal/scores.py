@@ -41,7 +41,7 @@ def score(
         label: A word for it, such as ``pass``. One of value and label is needed.
         explanation: Why.
         trace_id: 32 hexadecimal digits, ``span.trace_id``.
-        span_id: 16 hexadecimal digits, ``span.span_id``. Without it the score is about the whole trace.
+        span_id: 16 hexadecimal digits, ``span.span_id``; goes with the trace_id.
         source: ``human``, ``external``, ``code``, ``model`` or ``judge``.
         evaluator: Who judged: a tool's name.
         evaluator_version: Its version.
@@ -50,8 +50,9 @@ def score(
     client = state.client
     if client is None:
         return
-    target = _target(client.current_ids(), trace_id, span_id)
-    if target is None:
+    is_current = trace_id is None and span_id is None
+    target = client.current_ids() if is_current else (_id(trace_id, 32), _id(span_id, 16))
+    if not all(target):
         warn_once("score:target", "watchglass drops scores outside of a span that name no valid trace_id and span_id")
         return
     number = _number(value)
@@ -70,22 +71,15 @@ def score(
     attributes: dict[str, str | float] = {key: client.to_text(item) for key, item in text.items() if item is not None}
     if number is not None:
         attributes["gen_ai.evaluation.score.value"] = number
+    if is_current:
+        attributes.update(client.prompt_attributes())
     client.emit_event(EVENT_NAME, attributes, *target)
 
 
-def _target(current: tuple[int, int], trace_id: object, span_id: object) -> tuple[int, int] | None:
-    """Return the trace and span that a score is about: what was named, else the current span, else nothing."""
-    if trace_id is None and span_id is None:
-        return current if current[0] else None
-    trace = current[0] if trace_id is None else _id(trace_id, 32)
-    span = 0 if span_id is None else _id(span_id, 16)
-    return (trace, span) if trace and span is not None else None
-
-
-def _id(value: object, digits: int) -> int | None:
-    if not isinstance(value, str) or len(value) != digits or not set(value) <= set(hexdigits):
-        return None
-    return int(value, 16) or None
+def _id(value: object, digits: int) -> int:
+    """Read an id; 0, which is no valid one, for anything else."""
+    is_id = isinstance(value, str) and len(value) == digits and set(value) <= set(hexdigits)
+    return int(str(value), 16) if is_id else 0
 
 
 def _number(value: object) -> float | None:
