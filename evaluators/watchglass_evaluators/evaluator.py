@@ -3,10 +3,10 @@
 EvaluatorUnavailable   it cannot run now (no weights, no key, no library): its calls wait, nothing is lost
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 Column = Literal["prompt_text", "response_text", "context_text", "reference_text"]
 Direction = Literal["higher_is_better", "lower_is_better", "neutral"]
@@ -104,6 +104,11 @@ class Call:
         """Return the text of one column."""
         value: str = getattr(self, column)
         return value
+
+    def with_texts(self, texts: Mapping[Column, str]) -> "Call":
+        """Return this call with some of its texts replaced."""
+        columns: dict[str, Any] = dict(texts.items())
+        return replace(self, **columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,123 @@
+"""Calls per second of each evaluator on one core, beside its library on the same texts in the same run."""
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from watchglass_evaluators.evaluator import Call, Evaluator
+from watchglass_evaluators.library.bleu import Bleu
+from watchglass_evaluators.library.profanity import Profanity
+from watchglass_evaluators.library.rouge import Rouge
+
+_WORDS = 100
+"""Words in a text: a usual answer."""
+
+_COMMON = tuple(
+    "the of and to a in is it you that was for on are with as be this have from or one had by not but what all".split()  # noqa: SIM905
+)
+
+
+def run(*, quick: bool) -> list[dict[str, Any]]:
+    """Measure.
+
+    Returns:
+        One object per evaluator: `name`, `calls_per_s`, `library`, `library_calls_per_s` and `max_abs_difference`
+        between the two's values. A rate is the median over alternated rounds, in CPU seconds of one thread; for a
+        library that is not installed it is None.
+    """
+    count, rounds = (150, 3) if quick else (1_000, 7)
+    calls = make_calls(count)
+    return [
+        _compare("rouge", Rouge(), "rouge-score 1+2+L", _rouge_score(), calls, rounds),
+        _compare("bleu", Bleu(), "sacrebleu sentence_score", _sacrebleu(), calls, rounds),
+        _compare("profanity", Profanity(), "profanity_check, one call at a time", _profanity_check(), calls, rounds),
+    ]
+
+
+def make_calls(count: int, *, seed: int = 1) -> list[Call]:
+    """Make answers and their references: English-like word frequencies, one word in five replaced, some left out."""
+    choice = random.Random(seed)
+    rare = ["".join(choice.choices("abcdefghijklmnopqrstuvwxyz", k=choice.randint(3, 10))) for _ in range(5_000)]
+    calls = []
+    for _ in range(count):
+        reference = [_word(choice, rare) for _ in range(_WORDS)]
+        kept = (word for word in reference if choice.random() > 0.1)
+        answer = [word if choice.random() > 0.2 else _word(choice, rare) for word in kept]
+        calls.append(Call(response_text=" ".join(answer), reference_text=" ".join(reference)))
+    return calls
+
+
+def _word(choice: random.Random, rare: Sequence[str]) -> str:
+    return choice.choice(_COMMON if choice.random() < 0.5 else rare) + choice.choices(("", ",", "."), (8, 1, 1))[0]
+
+
+Scorer = Callable[[Sequence[Call]], list[list[float]]]
+
+
+def _compare(
+    name: str, ours: Evaluator, library: str, theirs: Scorer | None, calls: Sequence[Call], rounds: int
+) -> dict[str, Any]:
+    sys.stderr.write(f"{name}: {len(calls)} calls, {rounds} rounds\n")
+    warm_up = calls[:5]
+    ours.score(warm_up)
+    own_rates, library_rates = [], []
+    difference = None
+    if theirs:
+        theirs(warm_up)
+    for _ in range(rounds):  # alternated, so that whatever else the machine does hits both
+        rate, results = _rate(lambda: ours.score(calls), len(calls))
+        own_rates.append(rate)
+        if theirs:
+            rate, expected = _rate(lambda: theirs(calls), len(calls))
+            library_rates.append(rate)
+            values = [[score.value or 0.0 for score in scores] for scores in results]
+            difference = max(
+                abs(a - b) for row, other in zip(values, expected, strict=True) for a, b in zip(row, other, strict=True)
+            )
+    return {
+        "name": name,
+        "calls_per_s": round(statistics.median(own_rates), 1),
+        "library": library,
+        "library_calls_per_s": round(statistics.median(library_rates), 1) if library_rates else None,
+        "max_abs_difference": difference,
+    }
+
+
+def _rate(work: Callable[[], Any], count: int) -> tuple[float, Any]:
+    started = time.thread_time()
+    result = work()
+    return count / (time.thread_time() - started), result
+
+
+def _rouge_score() -> Scorer | None:
+    try:
+        from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]  # it has no types
+    except ImportError:  # for development only
+        return None
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
+    return lambda calls: [
+        [score.fmeasure for score in scorer.score(call.reference_text, call.response_text).values()] for call in calls
+    ]
+
+
+def _sacrebleu() -> Scorer:
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+    from sacrebleu.tokenizers.tokenizer_re import TokenizerRegexp
+
+    def score(calls: Sequence[Call]) -> list[list[float]]:
+        for layer in (Tokenizer13a, TokenizerRegexp):  # live traffic has new texts: a warm cache would flatter
+            layer.__call__.cache_clear()
+        metric = BLEU(effective_order=True)
+        return [[metric.sentence_score(call.response_text, [call.reference_text]).score] for call in calls]
+
+    return score
+
+
+def _profanity_check() -> Scorer:
+    from profanity_check import predict_prob
+
+    return lambda calls: [[float(predict_prob([call.response_text])[0])] for call in calls]
