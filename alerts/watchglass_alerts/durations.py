@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 
 _UNITS_S = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_FORM = re.compile(r"(?:\d{1,9}[wdhms])+")
-_PART = re.compile(r"(\d+)([wdhms])")
+_FORM = re.compile(r"(?:[0-9]{1,9}[wdhms])+")
+_PART = re.compile(r"([0-9]+)([wdhms])")
 
 
 def parse_duration(text: object) -> int:

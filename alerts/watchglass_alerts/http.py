@@ -34,8 +34,7 @@ def post(
     *,
     content_type: str,
     allow_loopback: bool,
-    tls: ssl.SSLContext | None = None,
-    deadline_s: float = DEADLINE_S,
+    tls: ssl.SSLContext,
 ) -> Reply:
     """POST a body and read the reply.
 
@@ -45,10 +44,10 @@ def post(
         HTTPException: the reply is not HTTP.
     """
     address = resolve(target, allow_loopback=allow_loopback)
-    raw = socket.create_connection((address, target.port), timeout=deadline_s)
-    with deadline(raw, deadline_s), raw:
+    raw = socket.create_connection((address, target.port), timeout=DEADLINE_S)
+    with deadline(raw, DEADLINE_S), raw:
         if target.scheme == "https":
-            with (tls or ssl.create_default_context()).wrap_socket(raw, server_hostname=target.host) as secure:
+            with tls.wrap_socket(raw, server_hostname=target.host) as secure:
                 return _exchange(target, secure, body, content_type)
         return _exchange(target, raw, body, content_type)
 

@@ -33,6 +33,8 @@ TIMEOUT_S = 10.0
 """For each step of the conversation."""
 DEADLINE_S = 20.0
 """For the whole conversation."""
+MAX_CHARACTERS = 100_000
+"""Of either part."""
 _PORTS = {"tls": 465, "starttls": 587, "plain": 25}
 _COLOURS = {Kind.FIRING: "#b42318", Kind.RESOLVED: "#067647", Kind.NO_DATA: "#667085", Kind.ERROR: "#b54708"}
 
@@ -197,22 +199,26 @@ def render_text(message: Message) -> str:
         f"To silence this alert for two hours:\n    {message.silence}",
         f"Notification {message.id}",
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return clean("\n\n".join(part for part in parts if part), MAX_CHARACTERS, lines=True) + "\n"
 
 
 def render_html(message: Message) -> str:
     """The HTML part: nothing is loaded from anywhere, and every value is escaped."""
+
+    def show(text: str) -> str:
+        return escape(clean(text, 3000, lines=True))
+
     rows = "".join(
-        f'<tr><td style="padding:2px 16px 2px 0;color:#667085">{escape(name)}</td><td>{escape(value)}</td></tr>'
+        f'<tr><td style="padding:2px 16px 2px 0;color:#667085">{show(name)}</td><td>{show(value)}</td></tr>'
         for name, value in (*message.facts, *message.where)
     )
-    notes = "".join(f"<p><b>{escape(name)}</b><br>{escape(text)}</p>" for name, text in message.notes)
-    links = " &nbsp; ".join(f'<a href="{escape(url)}">{escape(name)}</a>' for name, url in message.links)
+    notes = "".join(f"<p><b>{show(name)}</b><br>{show(text)}</p>" for name, text in message.notes)
+    links = " &nbsp; ".join(f'<a href="{escape(url)}">{show(name)}</a>' for name, url in message.links)
     return (
         '<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#101828">'
-        f'<h2 style="font-size:18px;color:{_COLOURS[message.kind]}">{escape(message.title)}</h2>'
-        f"<p><b>{escape(message.headline)}</b><br>{escape(message.reason)}</p>"
+        f'<h2 style="font-size:18px;color:{_COLOURS[message.kind]}">{show(message.title)}</h2>'
+        f"<p><b>{show(message.headline)}</b><br>{show(message.reason)}</p>"
         f'<table style="font-size:14px;border-collapse:collapse">{rows}</table>{notes}'
-        f"<p>{links}</p><p>To silence this alert for two hours:<br><code>{escape(message.silence)}</code></p>"
-        f'<p style="color:#667085;font-size:12px">Notification {escape(message.id)}</p></body></html>\n'
+        f"<p>{links}</p><p>To silence this alert for two hours:<br><code>{show(message.silence)}</code></p>"
+        f'<p style="color:#667085;font-size:12px">Notification {show(message.id)}</p></body></html>\n'
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from watchglass_alerts.channels.base import Delivered, Failed, Retry, SendResult
 from watchglass_alerts.http import Reply
 from watchglass_alerts.text import clean
 
+_CODE = re.compile(rb"[a-z]{1,30}(_[a-z]{1,30}){0,5}")
 RETRYABLE = {408, 425, 429}
 """Besides every 5xx."""
 MAX_RETRY_AFTER_S = 3600.0
@@ -25,8 +27,13 @@ def classify(receiver: str, reply: Reply) -> SendResult:
         return Retry(parse_retry_after(reply.retry_after, datetime.now(UTC)), f"{receiver} answered {reply.status}")
     if 300 <= reply.status < 400:
         return Failed(f"{receiver} answered {reply.status}; redirects are not followed")
-    said = clean(reply.body.decode(errors="replace"), 100)
-    return Failed(f"{receiver} answered {reply.status}: {said!r}")
+    return Failed(f"{receiver} answered {reply.status}{error_code(reply)}")
+
+
+def error_code(reply: Reply) -> str:
+    """': invalid_payload' where the body is one such word; '' for other text, which may repeat our own URL."""
+    code = _CODE.fullmatch(reply.body.strip())
+    return f": {code[0].decode()}" if code else ""
 
 
 def parse_retry_after(header: str, now: datetime) -> float | None:

@@ -15,7 +15,7 @@ import orjson
 from pydantic import Field, SecretStr, model_validator
 
 from watchglass_alerts.channels.base import ChannelConfig, Delivered, Failed, Retry, SendResult
-from watchglass_alerts.channels.replies import classify, explain_failure
+from watchglass_alerts.channels.replies import classify, error_code, explain_failure
 from watchglass_alerts.errors import ConfigError
 from watchglass_alerts.http import post
 from watchglass_alerts.message import Kind, Message
@@ -81,7 +81,7 @@ class SlackChannel:
             return Retry(None, explain_failure(error))
         result = classify("Slack", reply)
         if isinstance(result, Delivered) and reply.body.strip() != b"ok":
-            return Failed(f"Slack refused the message: {clean(reply.body.decode(errors='replace'), 100)!r}")
+            return Failed(f"Slack refused the message{error_code(reply)}")
         return result
 
 
@@ -120,7 +120,7 @@ def _escape(text: str, limit: int) -> str:
     escaped = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
     parts: list[str] = []
     room = limit - 1
-    for char in text:
+    for char in clean(text, limit, lines=True):
         part = escaped.get(char, char)
         room -= len(part)
         if room < 0:
