@@ -1,12 +1,7 @@
 """A seeded store, the real dashboard process on it, and one Chromium."""
 
-import os
 import random
 import secrets
-import socket
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,23 +10,19 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 import watchglass_dashboards
-from watchglass_dashboards import DashboardConfig, command
 from watchglass_dashboards.data import SOURCE_VARIABLE, Source
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
 
-CHROMIUM = Path("/usr/bin/chromium")
-GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
 #: Text that an attacker would send; shown everywhere that captured text is shown.
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'><iframe src='https://evil.example/f'></iframe>"
-    "![i](https://evil.example/i.png) [link](javascript:alert(1)) https://evil.example/auto www.evil.example me@evil.example"
-    ' :red[red] :material/home: $\\frac{1}{2}$ **bold** # head \u202egnp.exe =HYPERLINK("https://evil.example")'
+    "![i](https://evil.example/i.png) [link](javascript:alert(1)) https://evil.example/auto www.evil.example"
+    ' me@evil.example :red[red] :material/home: $\\frac{1}{2}$ **bold** # head \u202egnp.exe =HYPERLINK("https://evil.example")'
 )
 QUESTIONS = (
     "How do I reset my password if I no longer have access to the e-mail address?",
@@ -68,13 +59,12 @@ def _messages(role: str, text: str, **more: Any) -> str:
 
 
 _CALL: dict[str, Any] = {
-    **dict.fromkeys(
-        "request_model response_model provider_name tool_name tool_call_arguments tool_call_result input_messages "
-        "output_messages system_instructions retrieval_documents prompt_text response_text usage_input_tokens "
-        "usage_output_tokens error_type error_message time_to_first_token_s cost_usd request_temperature".split()
-    ),
-    "usage_counted": 0,
-}
+    "request_model": None, "response_model": None, "provider_name": None, "tool_name": None,
+    "tool_call_arguments": None, "tool_call_result": None, "input_messages": None, "output_messages": None,
+    "system_instructions": None, "retrieval_documents": None, "prompt_text": None, "response_text": None,
+    "usage_input_tokens": None, "usage_output_tokens": None, "error_type": None, "error_message": None,
+    "time_to_first_token_s": None, "cost_usd": None, "request_temperature": None, "usage_counted": 0,
+}  # fmt: skip
 
 
 def _add(seed: Seed, trace: str, span: str, parent: str, start: datetime, duration_s: float, **call: Any) -> None:
@@ -147,7 +137,8 @@ def _trace(seed: Seed, dice: random.Random, start: datetime, number: int) -> Non
     )
     _add(
         seed, trace, ids[1], ids[0], start + timedelta(milliseconds=15), 0.08,
-        name="search knowledge base", operation_name="retrieval", retrieval_documents=orjson.dumps(documents).decode(), **where,
+        name="search knowledge base", operation_name="retrieval",
+        retrieval_documents=orjson.dumps(documents).decode(), **where,
     )  # fmt: skip
     _add(
         seed, trace, ids[2], ids[0], start + timedelta(milliseconds=100), wait_s,
@@ -157,7 +148,7 @@ def _trace(seed: Seed, dice: random.Random, start: datetime, number: int) -> Non
         cost_usd=None if price is None else price * dice.uniform(0.6, 1.5),
         error_type="RateLimitError" if failed else None,
         error_message="429: quota of this minute is used up" if failed else None,
-        system_instructions=orjson.dumps([{"type": "text", "content": "You are a support agent. Use the context."}]).decode(),
+        system_instructions='[{"type": "text", "content": "You are a support agent. Use the context."}]',
         input_messages=_messages("user", question), prompt_text=question,
         output_messages=None if failed else _messages("assistant", answer, finish_reason="stop"),
         response_text=None if failed else answer, **where,
@@ -191,7 +182,7 @@ def _score(
     seed.scores.append(
         {
             "name": name, "evaluator": name.split("_")[0], "evaluator_version": "1", "trace_id": trace, "span_id": span,
-            "value": value, "label": "", "explanation": "" if value is not None else "", "source": "code",
+            "value": value, "label": "", "explanation": "", "source": "code",
             "direction": better, "error": "" if value is not None else "no reference answer", "call_time": at,
             "service_name": where["service"], "environment": where["environment"], "model": model,
         }
@@ -202,25 +193,17 @@ HOSTILE_TRACE, HOSTILE_SPAN, DEEP_TRACE = "bad" + "0" * 29, "bad" + "0" * 13, "d
 
 
 def _hostile(seed: Seed, start: datetime) -> None:
+    documents = orjson.dumps([{"id": HOSTILE, "content": HOSTILE}]).decode()
     _add(
-        seed, HOSTILE_TRACE, HOSTILE_SPAN, "gone", start, 0.4, name=HOSTILE, operation_name="chat", provider_name=HOSTILE,
-        request_model=HOSTILE, response_model=HOSTILE, usage_counted=1, usage_input_tokens=5, usage_output_tokens=5,
-        input_messages=_messages(HOSTILE, HOSTILE), output_messages=_messages("assistant", HOSTILE, finish_reason=HOSTILE),
-        prompt_text=HOSTILE, response_text=HOSTILE, error_type=HOSTILE, error_message=HOSTILE, service=HOSTILE,
-        environment=HOSTILE, retrieval_documents=orjson.dumps([{"id": HOSTILE, "content": HOSTILE}]).decode(),
+        seed, HOSTILE_TRACE, HOSTILE_SPAN, "gone", start, 0.4, name=HOSTILE, operation_name="chat",
+        provider_name=HOSTILE, request_model=HOSTILE, response_model=HOSTILE, error_type=HOSTILE, error_message=HOSTILE,
+        usage_counted=1, usage_input_tokens=5, usage_output_tokens=5, prompt_text=HOSTILE, response_text=HOSTILE,
+        input_messages=_messages(HOSTILE, HOSTILE), retrieval_documents=documents,
+        output_messages=_messages("assistant", HOSTILE, finish_reason=HOSTILE), service=HOSTILE, environment=HOSTILE,
         user_id=HOSTILE, conversation_id=HOSTILE, prompt_version=HOSTILE,
     )  # fmt: skip
-    _score(
-        seed,
-        HOSTILE_TRACE,
-        HOSTILE_SPAN,
-        start,
-        {"service": HOSTILE, "environment": HOSTILE},
-        HOSTILE,
-        HOSTILE,
-        0.5,
-        HOSTILE,
-    )
+    where = {"service": HOSTILE, "environment": HOSTILE}
+    _score(seed, HOSTILE_TRACE, HOSTILE_SPAN, start, where, HOSTILE, HOSTILE, 0.5, HOSTILE)
     seed.scores[-1] |= {"label": HOSTILE, "explanation": HOSTILE, "error": HOSTILE, "evaluator": HOSTILE}
 
 
@@ -233,44 +216,51 @@ def _deep(seed: Seed, start: datetime, spans: int = 2000) -> None:
         )  # fmt: skip
 
 
-def _alert_events(now: datetime) -> list[dict[str, Any]]:
-    def event(kind: str, rule: str, **more: Any) -> dict[str, Any]:
-        return {
-            "time": now - timedelta(minutes=8), "kind": kind, "event_id": f"{rule}-1", "rule": rule,
-            "labels": {"model": "claude-sonnet-4.5"}, "slot": now - timedelta(minutes=8), "state": "", "severity": "",
-            "value": None, "value_low": None, "value_high": None, "sample_size": 0, "threshold": 0.0,
-            "since": now - timedelta(minutes=8), "notifications": [], "notification_id": "", "channel": "", "outcome": "",
-            "attempt": 0, "error": "", **more,
-        }  # fmt: skip
+def _alert_event(now: datetime, kind: str, rule: str, **more: Any) -> dict[str, Any]:
+    then = now - timedelta(minutes=8)
+    return {
+        "time": then, "kind": kind, "event_id": f"{rule}-1", "rule": rule, "labels": {"model": "claude-sonnet-4.5"},
+        "slot": then, "state": "", "severity": "", "value": None, "value_low": None, "value_high": None,
+        "sample_size": 0, "threshold": 0.0, "since": then, "notifications": [], "notification_id": "", "channel": "",
+        "outcome": "", "attempt": 0, "error": "", **more,
+    }  # fmt: skip
 
+
+def _alert_events(now: datetime) -> list[dict[str, Any]]:
     slow = {"state": "firing", "severity": "critical", "value": 4.31, "value_low": 4.02, "value_high": 4.66}
     quiet = {"labels": {}, "severity": "warning", "value": 0.011, "sample_size": 900, "threshold": 0.05}
+    earlier = now - timedelta(hours=3)
+    sent = [("n1", "slack #llm-oncall", "slow"), ("n2", "e-mail on-call", "slow")]
     return [
-        event(
-            "transition", "Slow answers", **slow, sample_size=212, threshold=4.0,
-            notifications=[("n1", "slack #llm-oncall", "slow"), ("n2", "e-mail on-call", "slow"), ("n3", HOSTILE, "slow")],
+        _alert_event(now, "transition", "Slow answers", **slow, sample_size=212, threshold=4.0, notifications=sent),
+        _alert_event(now, "transition", "Error rate", **quiet, state="firing", time=earlier, slot=earlier),
+        _alert_event(now, "transition", "Error rate", **quiet, state="inactive"),
+        _alert_event(now, "delivery", "Slow answers", notification_id="n1", outcome="delivered", attempt=1),
+        _alert_event(
+            now, "delivery", "Slow answers", notification_id="n2", outcome="retry", attempt=2,
+            error="connection refused by the mail server",
         ),
-        event("transition", HOSTILE, state="firing", severity="warning", labels={HOSTILE: HOSTILE}, value=1.0, threshold=0.5),
-        event("transition", "Error rate", **quiet, state="firing", time=now - timedelta(hours=3), slot=now - timedelta(hours=3)),
-        event("transition", "Error rate", **quiet, state="inactive"),
-        event("delivery", "Slow answers", notification_id="n1", channel="slack #llm-oncall", outcome="delivered", attempt=1),
-        event("delivery", "Slow answers", notification_id="n2", channel="e-mail on-call", outcome="retry", attempt=2,
-              error="connection refused by the mail server"),
-        event("delivery", "Slow answers", notification_id="n3", channel=HOSTILE, outcome="failed", attempt=9, error=HOSTILE),
     ]  # fmt: skip
 
 
+def _hostile_alert_events(now: datetime) -> list[dict[str, Any]]:
+    text = {"labels": {HOSTILE: HOSTILE}, "severity": "warning", "value": 1.0, "threshold": 0.5}
+    return [
+        _alert_event(now, "transition", HOSTILE, **text, state="firing", notifications=[("n3", HOSTILE, HOSTILE)]),
+        _alert_event(now, "delivery", HOSTILE, notification_id="n3", outcome="failed", attempt=9, error=HOSTILE),
+    ]
+
+
 def _make_seed(now: datetime) -> Seed:
-    seed, dice, number = Seed(now), random.Random(7), 0
-    minutes = 23.8 * 60
-    while minutes > 4:
+    """Two days of requests; none about where the last day begins, so that a test may start at any second."""
+    seed, dice, number, day = Seed(now), random.Random(7), 0, 24 * 60
+    minutes = 1.9 * day
+    while minutes > 2:
         number += 1
-        busy = 1.2 if minutes > 360 else 0.7  # minutes between requests
-        minutes -= dice.expovariate(1 / (busy * 1.6))
-        if minutes > 4:
+        hour = (now - timedelta(minutes=minutes)).hour
+        minutes -= dice.expovariate(1 / (1.1 if 8 <= hour < 19 else 3.5))
+        if minutes > 2 and abs(minutes - day) > 12:
             _trace(seed, dice, now - timedelta(minutes=minutes), number)
-    _hostile(seed, now - timedelta(minutes=3))
-    _deep(seed, now - timedelta(minutes=90))
     return seed
 
 
@@ -293,7 +283,7 @@ def _database(server: EmbeddedServer) -> tuple[StoreConfig, StoreConfig]:
 
 @dataclass(frozen=True)
 class Seeded:
-    """A database with a day of calls, and what is in it."""
+    """A database, its read-only user, and what is in it."""
 
     seed: Seed
     reader: StoreConfig
@@ -304,18 +294,46 @@ class Seeded:
         return {score["span_id"] for score in self.seed.scores}
 
 
-@pytest.fixture(scope="session")
-def seeded(server: EmbeddedServer) -> Seeded:
-    """A day of calls of two applications, a hostile trace, a deep trace, scores and alerts."""
+def _fill(server: EmbeddedServer, seed: Seed, alert_events: list[dict[str, Any]]) -> Seeded:
     owner, reader = _database(server)
-    seed = _make_seed(datetime.now(UTC).replace(second=0, microsecond=0))
     store = connect(owner, Path())
     store.insert("otel_traces", seed.spans)
     store.insert("llm_call_parts", seed.calls)
     store.insert("scores", seed.scores)
-    store.insert("alert_events", _alert_events(seed.now))
+    store.insert("alert_events", alert_events)
     store.close()
     return Seeded(seed, reader)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(second=0, microsecond=0)
+
+
+@pytest.fixture(scope="session")
+def seeded(server: EmbeddedServer) -> Seeded:
+    """Two days of calls of two applications, with scores and alerts."""
+    return _fill(server, _make_seed(_now()), _alert_events(_now()))
+
+
+@pytest.fixture(scope="session")
+def hostile(server: EmbeddedServer) -> Seeded:
+    """One trace with `hostile_text` in every place that captured text can take."""
+    seed = Seed(_now())
+    _hostile(seed, _now() - timedelta(minutes=3))
+    return _fill(server, seed, _hostile_alert_events(_now()))
+
+
+@pytest.fixture(scope="session")
+def hostile_text() -> str:
+    return HOSTILE
+
+
+@pytest.fixture(scope="session")
+def deep(server: EmbeddedServer) -> Seeded:
+    """One trace of 2000 spans."""
+    seed = Seed(_now())
+    _deep(seed, _now() - timedelta(minutes=3))
+    return _fill(server, seed, [])
 
 
 @pytest.fixture(scope="session")
@@ -353,138 +371,3 @@ def _page_hash(address: str) -> str:
     from streamlit.util import calc_hash
 
     return calc_hash("" if address == "overview" else address)
-
-
-class Dashboard:
-    """The real process."""
-
-    def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
-        argv, environment = command(DashboardConfig(port=port), source, folder)
-        self.url = f"http://127.0.0.1:{port}"
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
-        self._folder = folder
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5):
-                    return
-            except OSError:
-                if self._process.poll() is not None:
-                    break
-                time.sleep(0.1)
-        pytest.fail(f"the dashboard did not start: {self.log()}")
-
-    def log(self) -> str:
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(20)
-        self._log.close()
-
-
-@pytest.fixture(scope="session")
-def dashboard(
-    seeded: Seeded, tmp_path_factory: pytest.TempPathFactory, session_port: Callable[[], int]
-) -> Iterator[Dashboard]:
-    """The dashboard on the seeded store."""
-    running = Dashboard(seeded.reader, session_port(), tmp_path_factory.mktemp("dashboard"))
-    yield running
-    running.stop()
-    assert "Traceback" not in running.log(), running.log()
-    assert "deprecat" not in running.log().lower(), running.log()
-
-
-@pytest.fixture(scope="session")
-def session_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            return int(probe.getsockname()[1])
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; where it is missing the tests say how to get it, and in CI they fail."""
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(GET_CHROMIUM)
-        pytest.skip(GET_CHROMIUM)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-            ],
-        )
-        yield running
-        running.close()
-
-
-class Tab:
-    """A browser tab that remembers everything that should not have happened in it."""
-
-    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
-        self.url = url
-        self._context = browser.new_context(
-            viewport=context.pop("viewport", {"width": 1440, "height": 1000}), **context
-        )
-        self.page = self._context.new_page()
-        self.faults: list[str] = []
-        self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
-        self.page.on("console", self._listen)
-        self.page.on("request", self._watch)
-
-    def _listen(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.faults.append(f"console {message.type}: {message.text}")
-
-    def _watch(self, request: Request) -> None:
-        ours = (self.url, self.url.replace("http", "ws"), "data:", "blob:")
-        if not request.url.startswith(ours):
-            self.faults.append(f"left the machine: {request.url}")
-
-    def go(self, path: str) -> Page:
-        self.page.goto(self.url + path)
-        self.idle()
-        return self.page
-
-    def idle(self) -> None:
-        """Until the script has run and its elements are drawn."""
-        self.page.wait_for_selector('[data-testid="stHeading"]', timeout=60_000)
-        self.page.wait_for_timeout(100)
-        self.page.wait_for_function(
-            """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
-                  && !document.querySelector('[data-stale="true"]')""",
-            timeout=60_000,
-        )
-
-    def close(self) -> None:
-        self._context.close()
-
-
-@pytest.fixture
-def open_tab(browser: Browser, dashboard: Dashboard) -> Iterator[Callable[..., Tab]]:
-    """open_tab(**context) -> a tab on the dashboard; fails the test on script errors and on outside requests."""
-    tabs: list[Tab] = []
-
-    def open_one(**context: Any) -> Tab:
-        tabs.append(Tab(browser, dashboard.url, **context))
-        return tabs[-1]
-
-    yield open_one
-    for tab in tabs:
-        tab.close()
-    assert not [fault for tab in tabs for fault in tab.faults]
-
-
-@pytest.fixture
-def tab(open_tab: Callable[..., Tab]) -> Tab:
-    """A desktop tab."""
-    return open_tab()

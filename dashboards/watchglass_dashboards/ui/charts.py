@@ -32,7 +32,7 @@ def in_readable_unit(lines: Mapping[str, Line]) -> tuple[dict[str, Line], str]:
 def lines(
     times_s: Sequence[int], values: Mapping[str, Line], unit: str, colours: Sequence[str], ink: Ink
 ) -> dict[str, Any]:
-    """Lines over time. A missing bucket breaks the line; a lone point is a dot."""
+    """Lines over time, the first on top. A missing bucket breaks the line; a lone point is a dot."""
     spec = _frame(list(values), unit, ink)
     spec["series"] = [
         {
@@ -44,8 +44,9 @@ def lines(
             "symbolSize": 0,
             "lineStyle": {"width": 1.8},
             "emphasis": {"disabled": True},
+            "z": 10 - at,
         }
-        for (name, line), colour in zip(values.items(), colours, strict=True)
+        for at, ((name, line), colour) in enumerate(zip(values.items(), colours, strict=True))
     ]
     return spec
 
@@ -87,7 +88,7 @@ def _frame(names: list[str], unit: str, ink: Ink) -> dict[str, Any]:
     tooltip, axis = _UNITS[unit]
     small = {"color": ink.muted, "fontSize": 11}
     return {
-        "animationDuration": 200,
+        "animation": False,  # pages refresh themselves: nothing should move
         "grid": {"left": 4, "right": 10, "top": 34, "bottom": 4, "containLabel": True},
         "textStyle": {"fontFamily": "Inter, sans-serif"},
         "legend": {
@@ -129,12 +130,13 @@ def _frame(names: list[str], unit: str, ink: Ink) -> dict[str, Any]:
     }
 
 
-def traffic(rows: Sequence[Mapping[str, Any]], span_ms: tuple[int, int], ink: Ink) -> dict[str, Any]:
+def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[str, Any]:
     """Calls per bucket by status as stacked bars; a drag selects a time range (parameter `zoom`).
 
     Args:
-        rows: `start` and `end` (Unix ms), `status` ('ok' or 'error'), `calls`.
-        span_ms: The whole time range, so that quiet times show as such.
+        rows: `start` and `end` (Unix ms), `status` ('ok' or 'error'), `calls`, `total` (of both statuses); a quiet
+            bucket has rows as well, so that it shows as such.
+        span_ms: Length of the time range, for the labels of its axis.
         ink: Colours.
     """
     drag = {
@@ -145,34 +147,34 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: tuple[int, int], ink: In
             "mark": {"fill": ink.primary, "fillOpacity": 0.12, "stroke": ink.primary},
         },
     }
+    legend = {
+        "title": None,
+        "orient": "none",
+        "direction": "horizontal",
+        "legendX": 0,
+        "legendY": -26,
+        "symbolType": "circle",
+        "symbolSize": 60,
+    }
+    highest = max((row["total"] for row in rows), default=1)
     spec = {
         "params": [drag],
         "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "scale": {"domain": list(span_ms)},
-                "axis": {**_axis(ink), "grid": False, "tickCount": 6},
-            },
+            "x": {"field": "start", **_time(span_ms, ink)},
             "x2": {"field": "end"},
             "y": {
                 "field": "calls",
                 "type": "quantitative",
                 "stack": "zero",
-                "axis": {**_axis(ink), "format": "~s", "tickCount": 3},
+                "scale": {"domain": [0, highest], "nice": 3},
+                "axis": {**_axis(ink), "format": "~s" if highest >= 1000 else "d", "tickCount": 3},
             },
             "color": {
                 "field": "status",
                 "type": "nominal",
                 "scale": {"domain": ["ok", "error"], "range": [ink.primary, ink.error]},
-                "legend": {
-                    "title": None,
-                    "orient": "top",
-                    "symbolType": "circle",
-                    "symbolSize": 60,
-                    "labelColor": ink.label,
-                },
+                "legend": legend,
             },
             "order": {"field": "status", "sort": "ascending"},
             "tooltip": [
@@ -182,48 +184,50 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: tuple[int, int], ink: In
             ],
         },
     }
-    return _vega(spec, rows, ink, HEIGHT)
+    return _vega(spec, rows, ink, HEIGHT, top=30)
 
 
-def band(rows: Sequence[Mapping[str, Any]], ink: Ink, *, height: int) -> dict[str, Any]:
+def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: int) -> dict[str, Any]:
     """A mean over time with its 95 % interval.
 
     Args:
-        rows: `time` (Unix ms), `mean`, `low`, `high` (None where unknown) and `n`.
+        rows: `time` (Unix ms), `mean`, `low`, `high` (None where unknown) and `n`; at least one.
+        span_ms: Length of the time range, for the labels of its axis.
         ink: Colours.
         height: Pixels.
     """
-    x = {"field": "time", "type": "temporal", "axis": {**_axis(ink), "grid": False, "tickCount": 4}}
-    y_axis = {**_axis(ink), "format": "~g", "tickCount": 3}
+    x = {"field": "time", "type": "temporal"}
+    edges = [row[name] for row in rows for name in ("mean", "low", "high") if row[name] is not None]
+    lowest, highest = min(edges), max(edges)
+    room = (highest - lowest) * 0.05 or abs(highest) * 0.1 or 1.0
+    y = {
+        "type": "quantitative",
+        "scale": {"domain": [lowest - room, highest + room], "zero": False, "nice": 3},
+        "axis": {**_axis(ink), "format": "~r" if highest < 10_000 else "~s", "tickCount": 3},
+    }
     tip = [
         {"field": "time", "type": "temporal", "format": "%d %b %H:%M"},
-        *({"field": name, "type": "quantitative", "format": ".3~g"} for name in ("mean", "low", "high")),
+        *({"field": name, "type": "quantitative", "format": ".3~r"} for name in ("mean", "low", "high")),
         {"field": "n", "type": "quantitative", "format": ",.0f"},
     ]
+    line = {"type": "line", "color": ink.primary, "strokeWidth": 1.8, "point": {"size": 12, "color": ink.primary}}
     layers = [
         {
             "mark": {"type": "area", "opacity": 0.18, "color": ink.primary},
-            "encoding": {
-                "x": x,
-                "y": {"field": "low", "type": "quantitative", "scale": {"zero": False}, "axis": y_axis, "title": None},
-                "y2": {"field": "high"},
-            },
+            "encoding": {"x": {**x, **_time(span_ms, ink)}, "y": {"field": "low", **y}, "y2": {"field": "high"}},
         },
-        {
-            "mark": {
-                "type": "line",
-                "color": ink.primary,
-                "strokeWidth": 1.8,
-                "point": {"size": 14, "color": ink.primary},
-            },
-            "encoding": {"x": x, "y": {"field": "mean", "type": "quantitative"}},
-        },
-        {
-            "mark": {"type": "rule", "opacity": 0, "strokeWidth": 12},
-            "encoding": {"x": x, "tooltip": tip},
-        },
+        {"mark": line, "encoding": {"x": x, "y": {"field": "mean", "type": "quantitative"}}},
+        {"mark": {"type": "rule", "opacity": 0, "strokeWidth": 12}, "encoding": {"x": x, "tooltip": tip}},
     ]
     return _vega({"layer": layers}, rows, ink, height)
+
+
+def _time(span_ms: int, ink: Ink) -> dict[str, Any]:
+    is_short = span_ms <= 36 * 3600 * 1000
+    return {
+        "type": "temporal",
+        "axis": {**_axis(ink), "grid": False, "tickCount": 5, "format": "%H:%M" if is_short else "%d %b"},
+    }
 
 
 def _axis(ink: Ink) -> dict[str, Any]:
@@ -237,12 +241,14 @@ def _axis(ink: Ink) -> dict[str, Any]:
     }
 
 
-def _vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int) -> dict[str, Any]:
+def _vega(
+    spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int, *, top: int = 4
+) -> dict[str, Any]:
     return {
         "height": height,
         "data": {"values": list(rows)},
         "config": {
-            "padding": {"left": 2, "top": 2, "right": 6, "bottom": 2},
+            "padding": {"left": 2, "top": top, "right": 6, "bottom": 2},
             "view": {"stroke": None},
             "font": "Inter, sans-serif",
             "legend": {"labelColor": ink.label, "labelFontSize": 11.5},

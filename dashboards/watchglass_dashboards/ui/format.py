@@ -15,10 +15,10 @@ def count(value: float | None) -> str:
         return GAP
     if abs(value) < 10_000:
         return f"{value:,.0f}"
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g} {unit}" if abs(value) < 1000 * size else f"{value / size:,.0f} {unit}"
-    return GAP
+    for size, unit in ((1e3, "k"), (1e6, "M")):
+        if abs(value) < 999.5 * size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value / 1e9:,.3g} G" if abs(value) < 999.5e9 else f"{value / 1e9:,.0f} G"
 
 
 def percent(fraction: float | None, digits: int = 2) -> str:
@@ -35,7 +35,7 @@ def seconds(value: float | None) -> str:
     """0.0042 -> '4.2 ms', 3.38 -> '3.38 s', 200 -> '3 min 20 s'."""
     if value is None:
         return GAP
-    if value < 1:
+    if value < 0.9995:
         return f"{1000 * value:.3g} ms"
     if value < 120:
         return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"

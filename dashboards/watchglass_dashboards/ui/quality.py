@@ -15,6 +15,7 @@ from watchglass_store.queries import pages_overview as queries
 from watchglass_store.queries.pages import Scope
 
 _HEIGHT = 110
+_COARSER = 5  # a mean needs more calls than a count: its buckets are longer than the traffic's
 _BETTER = {"higher_is_better": "normal", "lower_is_better": "inverse"}
 
 
@@ -27,11 +28,17 @@ def quality(scope: Scope, bucket_s: int) -> None:
     for row in read(queries.score_series, scope, bucket_s):
         courses[row["name"], row["evaluator"]].append(row)
     names = [row["name"] for row in rows]
+    span_ms = round((scope.end - scope.start).total_seconds() * 1000)
     st.subheader("Quality", anchor=False)
     st.caption("Mean of each score with its 95 % interval; the band shows the interval over time.")
     with st.grid(4, min_column_width=250, gap="small"):
         for at, row in enumerate(rows):
-            _card(row, courses[row["name"], row["evaluator"]], names.count(row["name"]) > 1, key=f"score_{at}")
+            _card(row, courses[row["name"], row["evaluator"]], names.count(row["name"]) > 1, span_ms, key=f"score_{at}")
+
+
+def score_bucket_s(bucket_s: int) -> int:
+    """Seconds a point of a score's course stands for, from those of the traffic chart."""
+    return bucket_s * _COARSER
 
 
 def band_rows(course: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -56,7 +63,7 @@ def detail(row: dict[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def _card(row: dict[str, Any], course: Sequence[dict[str, Any]], is_ambiguous: bool, *, key: str) -> None:
+def _card(row: dict[str, Any], course: Sequence[dict[str, Any]], is_ambiguous: bool, span_ms: int, *, key: str) -> None:
     title = label(row["name"].replace("_", " "), 60)
     if is_ambiguous:
         title += f" · {label(row['evaluator'], 40)}"
@@ -70,4 +77,4 @@ def _card(row: dict[str, Any], course: Sequence[dict[str, Any]], is_ambiguous: b
         )
         st.caption(detail(row))
         if course:
-            st.vega_lite_chart(charts.band(band_rows(course), ink(), height=_HEIGHT), key=key, width="stretch")
+            st.vega_lite_chart(charts.band(band_rows(course), span_ms, ink(), height=_HEIGHT), key=key, width="stretch")

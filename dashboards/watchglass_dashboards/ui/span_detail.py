@@ -129,7 +129,7 @@ def _documents(found: Sequence[Document]) -> None:
     for number, document in enumerate(found[:_MOST_DOCUMENTS], 1):
         with st.container(border=True, gap="small"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.badge(f"{number}", color="gray")
+                st.badge(f"{number:,}", color="gray")
                 st.caption(label(document.id or "document without id", 120), width="content")
                 if document.score is not None:
                     st.caption(f"relevance {format.score(document.score)}", width="content")
@@ -181,8 +181,9 @@ def _score(row: dict[str, Any]) -> None:
                     st.badge("unscored", color="orange")
                 else:
                     st.badge(format.score(row["value"]), color="blue")
-        author = [label(row["evaluator"], 60), label(row["evaluator_version"], 40), label(row["source"], 20)]
-        st.caption(" · ".join(part for part in author if part))
+        st.caption(
+            f"{label(row['evaluator'], 60)}, version {label(row['evaluator_version'], 40)} · {label(row['source'], 20)}"
+        )
         if row["why"]:
             untrusted(row["why"], limit=1000)
         if row["problem"]:

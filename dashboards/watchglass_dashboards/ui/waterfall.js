@@ -13,6 +13,7 @@ const make = (tag, className, text) => {
 };
 
 const duration = (ms) => {
+  if (ms === 0) return "0";
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   return ms < 120000 ? `${(ms / 1000).toFixed(2)} s` : `${(ms / 60000).toFixed(1)} min`;
@@ -35,7 +36,7 @@ function spanRow(span, total) {
   row.style.setProperty("--kind", `var(${KIND_COLOUR[span.kind] || "--st-gray-color"})`);
   const name = make("div", "name");
   name.style.paddingLeft = `${Math.min(span.depth, 24) * 14}px`;
-  name.append(make("span", "twisty", span.children ? "▾" : ""), make("span", "kind", span.kind));
+  name.append(make("span", span.children ? "twisty parent" : "twisty"), make("span", "kind", span.kind));
   if (span.error) name.append(make("span", "mark", "!"));
   const title = make("span", "title", span.name);
   title.title = span.name;
@@ -69,10 +70,7 @@ export default function ({ data, parentElement, setStateValue }) {
     data.spans.forEach((span, i) => {
       rows[i].hidden = span.depth > below;
       if (span.depth <= below) below = closed.has(span.id) && span.children ? span.depth : Infinity;
-      if (span.children) {
-        rows[i].setAttribute("aria-expanded", String(!closed.has(span.id)));
-        rows[i].querySelector(".twisty").textContent = closed.has(span.id) ? "▸" : "▾";
-      }
+      if (span.children) rows[i].setAttribute("aria-expanded", String(!closed.has(span.id)));
     });
   };
   const focus = (row) => {

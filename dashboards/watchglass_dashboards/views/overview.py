@@ -14,7 +14,7 @@ from watchglass_dashboards.ui.filters import Selection, filters, parse_between
 from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import card, fresh_line, guarded, header, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
-from watchglass_dashboards.ui.quality import quality
+from watchglass_dashboards.ui.quality import quality, score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import clean
 from watchglass_store.queries import pages_overview as queries
@@ -39,7 +39,6 @@ def _board(selection: Selection) -> None:
         with st.skeleton(height=500):
             now, before = read(queries.totals, scope)
             course = read(queries.series, scope, bucket_s)
-            read(queries.score_series, scope, bucket_s)
         alert_strip()
         if not now["n_calls"]:
             nothing("No such call in this time range. Choose a longer one, or other filters.")
@@ -48,7 +47,7 @@ def _board(selection: Selection) -> None:
         _numbers(now, before, course, times, selection)
         _charts(course, times, bucket_s)
         _by_model(selection)
-        quality(scope, bucket_s)
+        quality(scope, score_bucket_s(selection.bucket_s))
         delivery_line(scope)
 
 
@@ -82,6 +81,17 @@ def quantile(quantiles: Sequence[float], at: int) -> float | None:
     """One of [p50, p95, p99]; None where nothing was measured, which the store says as an empty list or NaN."""
     value = quantiles[at] if quantiles else None
     return None if value is None or value != value else float(value)
+
+
+def by_status(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: int) -> list[dict[str, Any]]:
+    """Calls by bucket and status as `charts.traffic` takes them."""
+    calls, errors = column(course, times, "n_calls"), column(course, times, "n_errors")
+    rows = []
+    for time, total, failed in zip(times, calls, errors, strict=True):
+        bar = {"start": time * 1000, "end": (time + bucket_s) * 1000, "total": total or 0}
+        rows.append({**bar, "status": "ok", "calls": (total or 0) - (failed or 0)})
+        rows.append({**bar, "status": "error", "calls": failed or 0})
+    return rows
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
@@ -152,14 +162,9 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
     per = format.seconds(bucket_s) if bucket_s < 120 else format.seconds(bucket_s).replace(" 0 s", "").replace(".0", "")
     left, right = st.columns(2, gap="small")
     with left, card("Traffic", f"calls per {per} · drag to see the calls of that time"):
-        bars = []
-        for row in course:
-            ends = {"start": row["bucket"] * 1000, "end": (row["bucket"] + bucket_s) * 1000}
-            bars.append({**ends, "status": "ok", "calls": row["n_calls"] - row["n_errors"]})
-            bars.append({**ends, "status": "error", "calls": row["n_errors"]})
-        span = (times[0] * 1000, (times[-1] + bucket_s) * 1000)
+        span_ms = len(times) * bucket_s * 1000
         event = st.vega_lite_chart(
-            charts.traffic(bars, span, colours),
+            charts.traffic(by_status(course, times, bucket_s), span_ms, colours),
             key="traffic",
             on_select="rerun",
             selection_mode="zoom",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from watchglass_dashboards import pages
 from watchglass_dashboards.ui.layout import header
-from watchglass_dashboards.ui.text import untrusted
+from watchglass_dashboards.ui.text import label
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
 
 
@@ -13,7 +13,7 @@ def page() -> None:
     trace_id, span_id = st.query_params.get("id", ""), st.query_params.get("span", "")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap=None):
-            header("Trace", "One request, span by span")
+            header("Trace", label(trace_id, 64) if is_id(trace_id) else "One request, span by span")
         st.page_link(pages.page("traces"), label="All traces", icon=":material/arrow_back:")
     if not trace_id:
         st.info("**Which trace?** Open one from the list of traces.", icon=":material/timeline:")
@@ -21,7 +21,6 @@ def page() -> None:
     if not is_id(trace_id):
         st.warning("**This is no trace id.** An id has letters and digits only.", icon=":material/link_off:")
         return
-    untrusted(trace_id)
     selected = trace_panel(trace_id, span_id if is_id(span_id) else "", key=f"trace_{trace_id}")
     if selected and selected != span_id:
         st.query_params["span"] = selected

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import pandas as pd
@@ -12,7 +12,7 @@ import streamlit as st
 from watchglass_dashboards import pages
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
-from watchglass_dashboards.ui.filters import filters, viewer_zone
+from watchglass_dashboards.ui.filters import Selection, filters, viewer_zone
 from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import fresh_line, header, nothing
 from watchglass_dashboards.ui.text import one_line
@@ -38,7 +38,7 @@ def page() -> None:
         return
     with st.skeleton(height=500):
         total = read(queries.count_calls, chosen)
-    number = _pager(total, selection.noun)
+    number = _pager(total, selection)
     if not total:
         nothing("No call matches. Choose a longer time range, or fewer filters.")
         return
@@ -65,7 +65,9 @@ def _narrow(scope: Scope) -> CallFilter:
             label_visibility="collapsed",
             width=340,
         )
-        status = st.pills("Status", ["ok", "error"], key="status", bind="query-params", label_visibility="collapsed")
+        status: Literal["ok", "error"] | None = st.pills(
+            "Status", ("ok", "error"), key="status", bind="query-params", label_visibility="collapsed"
+        )
         slow_s = st.number_input(
             "At least this slow, seconds",
             min_value=0.0,
@@ -76,7 +78,7 @@ def _narrow(scope: Scope) -> CallFilter:
             bind="query-params",
             label_visibility="collapsed",
             placeholder="≥ seconds",
-            width=130,
+            width=150,
         )
         who = st.text_input(
             "User or conversation",
@@ -100,10 +102,12 @@ def _narrow(scope: Scope) -> CallFilter:
     )
 
 
-def _pager(total: int, noun: str) -> int:
+def _pager(total: int, selection: Selection) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         many = total > queries.COUNT_LIMIT
-        st.caption(f"more than {queries.COUNT_LIMIT:,} {noun}" if many else f"{total:,} {noun}", width="content")
+        st.caption(
+            f"{'more than ' if many else ''}{min(total, queries.COUNT_LIMIT):,} {selection.noun}", width="content"
+        )
         return st.pagination(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))), key="page", bind="query-params")
 
 
@@ -155,16 +159,16 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
                 "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118, pinned=True
             ),
             "state": config.TextColumn("", width=28),
-            "service": config.TextColumn("Service", width=110),
-            "operation": config.TextColumn("Operation", width=85),
+            "service": config.TextColumn("Service", width=105),
+            "operation": config.TextColumn("Operation", width=70),
             "model": config.TextColumn("Model", width=130),
-            "prompt": config.TextColumn("Prompt", width=300),
-            "answer": config.TextColumn("Answer", width=300),
+            "prompt": config.TextColumn("Prompt", width=225),
+            "answer": config.TextColumn("Answer", width=205),
             "latency": config.ProgressColumn(
-                "Latency", format="%.2f s", min_value=0, max_value=max(float(frame["latency"].max()), 0.001), width=120
+                "Latency", format="%.2f s", min_value=0, max_value=max(float(frame["latency"].max()), 0.001), width=112
             ),
             "ttft": config.NumberColumn("First token", format="%.2f s", width=80),
-            "tokens": config.NumberColumn("Tokens", format="localized", width=70),
+            "tokens": config.NumberColumn("Tokens", format="localized", width=62),
             "cost": config.NumberColumn("Cost", format="$%.4f", width=75),
             "error": config.TextColumn("Error", width=120),
             "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=55),

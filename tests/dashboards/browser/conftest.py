@@ -1,0 +1,162 @@
+"""The real dashboard process and one Chromium."""
+
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from watchglass_dashboards import DashboardConfig, command
+from watchglass_store import StoreConfig
+
+CHROMIUM = Path("/usr/bin/chromium")
+GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
+
+
+class Dashboard:
+    """The real process."""
+
+    def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
+        argv, environment = command(DashboardConfig(port=port), source, folder)
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = (folder / "log").open("wb")
+        self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
+        self._folder = folder
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5):
+                    return
+            except OSError:
+                if self._process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        pytest.fail(f"the dashboard did not start: {self.log()}")
+
+    def log(self) -> str:
+        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def start_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[StoreConfig], Dashboard]]:
+    """start_dashboard(source) -> the dashboard on that store, one process for each store."""
+    running: dict[str, Dashboard] = {}
+
+    def start(source: StoreConfig) -> Dashboard:
+        key = source.model_dump_json()
+        if key not in running:
+            running[key] = Dashboard(source, _free_port(), tmp_path_factory.mktemp("dashboard"))
+        return running[key]
+
+    yield start
+    for dashboard in running.values():
+        dashboard.stop()
+    logs = [dashboard.log() for dashboard in running.values()]
+    assert not [log for log in logs if "Traceback" in log or "deprecat" in log.lower()]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; where it is missing the tests say how to get it, and in CI they fail."""
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(GET_CHROMIUM)
+        pytest.skip(GET_CHROMIUM)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+            ],
+        )
+        yield running
+        running.close()
+
+
+class Tab:
+    """A browser tab that remembers everything that should not have happened in it."""
+
+    def __init__(self, browser: Browser, url: str, **context: Any) -> None:
+        self.url = url
+        self._context = browser.new_context(
+            viewport=context.pop("viewport", {"width": 1440, "height": 1000}), **context
+        )
+        self._context.set_default_timeout(15_000)
+        self.page = self._context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
+        self.page.on("console", self._listen)
+        self.page.on("request", self._watch)
+
+    def _listen(self, message: ConsoleMessage) -> None:
+        # Streamlit hands Vega its data after the first drawing, which Vega remarks on; and on a deep link it looks for
+        # its server below the page's address before it looks at the root.
+        expected = "Infinite extent" in message.text or "/_stcore/" in message.location["url"]
+        if message.type in ("error", "warning") and not expected:
+            self.faults.append(f"console {message.type}: {message.text} at {message.location['url']}")
+
+    def _watch(self, request: Request) -> None:
+        ours = (self.url, self.url.replace("http", "ws"), "data:", "blob:")
+        if not request.url.startswith(ours):
+            self.faults.append(f"left the machine: {request.url}")
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        self.idle()
+        return self.page
+
+    def idle(self) -> None:
+        """Until the script has run and its elements are drawn."""
+        self.page.wait_for_selector('[data-testid="stHeading"]', timeout=60_000)
+        self.page.wait_for_timeout(100)
+        self.page.wait_for_function(
+            """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
+                  && !document.querySelector('[data-stale="true"]')""",
+            timeout=60_000,
+        )
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture
+def open_tab(
+    browser: Browser, start_dashboard: Callable[[StoreConfig], Dashboard], seeded: Any
+) -> Iterator[Callable[..., Tab]]:
+    """open_tab(source=…, **context) -> a tab; fails the test on script errors and outside requests."""
+    tabs: list[Tab] = []
+
+    def open_one(*, source: StoreConfig = seeded.reader, **context: Any) -> Tab:
+        tabs.append(Tab(browser, start_dashboard(source).url, **context))
+        return tabs[-1]
+
+    yield open_one
+    for tab in tabs:
+        tab.close()
+    assert not [fault for tab in tabs for fault in tab.faults]
+
+
+@pytest.fixture
+def tab(open_tab: Callable[..., Tab]) -> Tab:
+    """A desktop tab on the seeded store."""
+    return open_tab()
