@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-from watchglass_store import Store, StoreError, connect
 
 from watchglass_cli.settings import ConfigError, Settings, load
+from watchglass_store import Store, StoreError, connect
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -76,7 +76,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def fail(message: str, code: int = EXIT_FAILED) -> None:
+def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
     """Say what is wrong on standard error and end the process."""
     click.echo(f"watchglass: {message}", err=True)
     sys.exit(code)

@@ -52,7 +52,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S")
-    for noisy in ("httpx", "urllib3", "uvicorn", "clickhouse_connect"):
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%H:%M:%S"
+    )
+    for noisy in ("httpx", "urllib3", "uvicorn", "clickhouse_connect", "mail.log"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     cli()

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
+
 from watchglass_alerts import AlertsConfig
 from watchglass_collector import CollectorConfig
 from watchglass_dashboards import DashboardConfig

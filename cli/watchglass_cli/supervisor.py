@@ -127,9 +127,13 @@ class Supervisor:
             while not listening(address):
                 status = self._running[part.name].poll()
                 if status is not None:
-                    raise PartFailed(f"{part.name} ended with status {status} before it was ready; its message is above")
+                    raise PartFailed(
+                        f"{part.name} ended with status {status} before it was ready; its message is above"
+                    )
                 if self._clock() > deadline:
-                    raise PartFailed(f"{part.name} did not listen on {address[0]}:{address[1]} within {part.ready_s:g} s")
+                    raise PartFailed(
+                        f"{part.name} did not listen on {address[0]}:{address[1]} within {part.ready_s:g} s"
+                    )
                 time.sleep(0.05)
 
     def _back_off(self, name: str, now: float) -> float:

@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from watchglass_cli.supervisor import BACKOFF_S, STABLE_S, Part, PartFailed, Supervisor, free_port, listening, require_free
+
+from watchglass_cli.supervisor import (
+    BACKOFF_S,
+    STABLE_S,
+    Part,
+    PartFailed,
+    Supervisor,
+    free_port,
+    listening,
+    require_free,
+)
 
 LISTEN = """
 import signal, socket, sys, time

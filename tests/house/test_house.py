@@ -60,7 +60,9 @@ def test_each_package_is_typed_and_each_home_has_a_readme(name: str) -> None:
     readme = (folder.parent / "README.md").read_text(encoding="utf-8").lower()
     if name.startswith("watchglass_"):
         for word in ("takes", "gives", "promises", "fails"):
-            assert word in readme, f"{folder.parent.name}/README.md says what it takes, gives, promises and how it fails"
+            assert word in readme, (
+                f"{folder.parent.name}/README.md says what it takes, gives, promises and how it fails"
+            )
 
 
 def test_the_sdk_is_cheap_to_import_and_loads_no_server_part() -> None:
@@ -75,7 +77,9 @@ def test_the_sdk_is_cheap_to_import_and_loads_no_server_part() -> None:
 
 
 def test_tables_are_the_headings_of_docs_schema() -> None:
-    schema = "\n".join(path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("store/watchglass_store/schema/*.sql")))
+    schema = "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("store/watchglass_store/schema/*.sql"))
+    )
     tables = set(re.findall(r"^CREATE (?:TABLE|VIEW) `?(\w+)`?", schema, re.MULTILINE))
     docs = (ROOT / "docs/schema.md").read_text(encoding="utf-8")
     assert tables <= set(re.findall(r"^#+ `?(\w+)`?", docs, re.MULTILINE))

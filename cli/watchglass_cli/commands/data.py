@@ -6,11 +6,11 @@ import getpass
 from pathlib import Path
 
 import click
-from watchglass_store import migrate as apply_migrations
-from watchglass_store.queries.references import add_references
 
 from watchglass_cli.context import Context, common, fail
 from watchglass_cli.table import table
+from watchglass_store import migrate as apply_migrations
+from watchglass_store.queries.references import add_references
 
 
 @click.command()

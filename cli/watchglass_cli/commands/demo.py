@@ -67,7 +67,9 @@ def _stay_up() -> None:
             try:
                 click.echo(_welcome(demo), err=True)
                 spans = demo.replay(HISTORY_REPLAYS, HISTORY_HOURS)
-                click.echo(f"{spans:,} spans of captured traffic replayed over the past {HISTORY_HOURS:g} hours", err=True)
+                click.echo(
+                    f"{spans:,} spans of captured traffic replayed over the past {HISTORY_HOURS:g} hours", err=True
+                )
                 demo.supervisor.watch(stop)
             finally:
                 _end(app)

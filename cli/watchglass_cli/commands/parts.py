@@ -4,10 +4,10 @@ import contextlib
 import os
 
 import click
-from watchglass_store import EmbeddedServer
 
-from watchglass_cli.context import Context, common, stop_on_signal
+from watchglass_cli.context import EXIT_USAGE, Context, common, fail, stop_on_signal
 from watchglass_cli.supervisor import die_with_parent
+from watchglass_store import EmbeddedServer
 
 
 @click.command()
@@ -25,6 +25,9 @@ def collect(context: Context) -> None:
     die_with_parent()
     stop = stop_on_signal()
     settings = context.settings
+    context.data_dir.mkdir(parents=True, exist_ok=True)
+    # The engine keeps the OTLP schema it was given in ./__cache__ and has no setting for that place.
+    os.chdir(context.data_dir)
     with contextlib.ExitStack() as stack:
         if not settings.store.url:
             stack.enter_context(EmbeddedServer(settings.store, context.data_dir))
@@ -49,8 +52,9 @@ def evaluate(context: Context) -> None:
     from watchglass_evaluators import Runner
 
     die_with_parent()
+    stop = stop_on_signal()
     with contextlib.closing(context.store()) as store:
-        Runner(store, context.settings.evaluators).run_forever(stop_on_signal())
+        Runner(store, context.settings.evaluators).run_forever(stop)
 
 
 @click.command()
@@ -61,11 +65,16 @@ def alert(context: Context) -> None:
     \b
     watchglass alert --data /var/lib/watchglass
     """
-    from watchglass_alerts import Engine
+    from watchglass_alerts import AlertsError, Engine
 
     die_with_parent()
+    stop = stop_on_signal()
     with contextlib.closing(context.store()) as store:
-        Engine(store, context.settings.alerts).run_forever(stop_on_signal())
+        try:
+            engine = Engine(store, context.settings.alerts)
+        except AlertsError as error:
+            fail(str(error), EXIT_USAGE)
+        engine.run_forever(stop)
 
 
 @click.command()

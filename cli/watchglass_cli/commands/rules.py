@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import click
-from watchglass_alerts import RuleError, load_rules
 
+from watchglass_alerts import RuleError, load_rules
 from watchglass_cli.context import Context, common, fail
 from watchglass_cli.table import table
 

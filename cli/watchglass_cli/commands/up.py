@@ -68,7 +68,10 @@ def up(context: Context, only: str | None) -> None:
         fail(str(error))
     dashboard, collector = context.settings.dashboard, context.settings.collector
     click.echo(f"dashboard   http://{dashboard.host}:{dashboard.port}", err=True)
-    click.echo(f"send OTLP   http://{collector.host}:{collector.http_port} or gRPC {collector.host}:{collector.grpc_port}", err=True)
+    click.echo(
+        f"send OTLP   http://{collector.host}:{collector.http_port} or gRPC {collector.host}:{collector.grpc_port}",
+        err=True,
+    )
     click.echo(f"data        {context.data_dir}", err=True)
     try:
         supervisor.watch(stop)

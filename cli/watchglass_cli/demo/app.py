@@ -14,10 +14,10 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 
-import watchglass
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+import watchglass
 from watchglass_cli.demo.script import BAD_PROMPT, BAD_VERSION, FAQS, GOOD_PROMPT, GOOD_VERSION, Faq
 
 SERVICE = "acme-support"

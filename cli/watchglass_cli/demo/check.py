@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
+
+from watchglass_cli.demo.session import Demo, Schedule, running
 from watchglass_store import Store
 from watchglass_store.queries.demo import Counts, counts
 
-from watchglass_cli.demo.session import Demo, Schedule, running
-
-SCHEDULE = Schedule(pause_s=0.1, incident_start_s=6, incident_end_s=24, end_s=34)
+SCHEDULE = Schedule(pause_s=0.1, incident_start_s=5, incident_end_s=17, end_s=34)
 REPLAYS = 2
 REPLAY_HOURS = 6.0
 RULES = 2

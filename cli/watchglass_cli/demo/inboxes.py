@@ -69,7 +69,7 @@ class SmtpInbox:
         self.port = free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
-    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 (aiosmtpd's name)
+    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
         """Keep one message."""
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 Message accepted"

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from watchglass_store.client import Store
 
-EVALUATED = "operation_name IN ('chat', 'text_completion', 'generate_content') AND error_type = '' AND response_text != ''"
+EVALUATED = (
+    "operation_name IN ('chat', 'text_completion', 'generate_content') AND error_type = '' AND response_text != ''"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ def counts(store: Store) -> Counts:
         f"countIf({EVALUATED} AND reference_text != '') AS answers_with_reference FROM llm_calls"
     )
     (rollup,) = store.query("SELECT sum(calls) AS calls FROM llm_calls_1m")
-    rows = store.query("SELECT name, count() AS n FROM scores FINAL WHERE value IS NOT NULL GROUP BY name ORDER BY name")
+    rows = store.query(
+        "SELECT name, count() AS n FROM scores FINAL WHERE value IS NOT NULL GROUP BY name ORDER BY name"
+    )
     (alerts,) = store.query(
         "SELECT uniqExactIf(event_id, state = 'firing') AS fired, "
         "uniqExactIf(event_id, previous_state = 'firing' AND state = 'inactive') AS resolved "

@@ -1,0 +1,90 @@
+"""The command line as users meet it: separate processes, exit codes, one line per error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from watchglass_cli.main import COMMANDS
+
+
+def watchglass(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "watchglass_cli", *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    done = watchglass("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["up", "demo", "query", "score", "collect", "evaluate", "alert", "dashboard"])
+def test_help_of_a_command_shows_an_example(name: str, tmp_path: Path) -> None:
+    done = watchglass(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"watchglass {name}" in done.stdout.split("Usage:")[1].split("\n", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["up", "--only", "collect,colect"], 2, "--only colect: no such part; choose from collect"),
+        (["query", "SELECT 1", "--config", "absent.toml"], 2, "no such file"),
+        (["query", "SELECT 1", "--data", "nowhere"], 1, "nowhere"),
+        (["rules", "check", "rules.yaml"], 1, "rules.yaml:2"),
+        (["references", "add", "golden.csv"], 2, "no column reference"),
+    ],
+)
+def test_an_error_is_one_line_without_a_traceback(
+    arguments: list[str], code: int, message: str, tmp_path: Path
+) -> None:
+    (tmp_path / "rules.yaml").write_text("rules:\n  - nome: x\n", encoding="utf-8")
+    (tmp_path / "golden.csv").write_text("prompt,answer\na,b\n", encoding="utf-8")
+    done = watchglass(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stdout == ""
+    assert done.stderr.startswith("watchglass: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_in_the_environment_is_checked(tmp_path: Path) -> None:
+    done = watchglass("query", "SELECT 1", cwd=tmp_path, WATCHGLASS_DASHBOARD__PORT="high")
+    assert done.returncode == 2
+    assert "dashboard.port = 'high'" in done.stderr
+
+
+def test_queries_from_another_process(tmp_path: Path) -> None:
+    from watchglass_store import EmbeddedServer, StoreConfig, connect, migrate
+
+    config = StoreConfig(port=0)
+    with EmbeddedServer(config, tmp_path) as server:
+        port = server.url.rsplit(":", 1)[1].split("/")[0]
+        store = connect(StoreConfig(port=int(port)), tmp_path)
+        migrate(store)
+        environment = {"WATCHGLASS_STORE__PORT": port}
+        done = watchglass(
+            "query", "SELECT 'a' AS x, 1 AS n", "--json", "--data", str(tmp_path), cwd=tmp_path, **environment
+        )
+        assert json.loads(done.stdout) == [{"x": "a", "n": 1}]
+        done = watchglass("query", "SELECT nope", "--data", str(tmp_path), cwd=tmp_path, **environment)
+        assert done.returncode == 1
+        assert "nope" in done.stderr
+        assert "Traceback" not in done.stderr
+        golden = tmp_path / "golden.csv"
+        golden.write_text("prompt,reference\nHow long?,Three days.\n", encoding="utf-8")
+        done = watchglass("references", "add", str(golden), "--data", str(tmp_path), cwd=tmp_path, **environment)
+        assert done.returncode == 0, done.stderr
+        assert store.query("SELECT reference_text FROM `references`") == [{"reference_text": "Three days."}]
+        store.close()
