@@ -45,13 +45,20 @@ class Collector:
         Raises:
             OSError: a port cannot be bound.
         """
-        self._http.start()
-        self._grpc.start()
+        try:
+            self._http.start()
+            self._grpc.start()
+        except OSError:
+            self.stop()
+            raise
         for drain in self._drains:
             drain.start()
 
     def stop(self) -> None:
-        """Refuse new requests, empty the spool for a while, keep the rest for the next start."""
+        """Refuse new requests, empty the spool for a while, keep the rest for the next start.
+
+        Safe without `start` and when called again; a stopped collector cannot be started.
+        """
         self._grpc.stop()
         self._http.stop()
         for drain in self._drains:

@@ -12,9 +12,10 @@ class Counters:
         self._counts: Counter[str] = Counter()
 
     def add(self, name: str, amount: int = 1) -> None:
-        """Count something."""
-        with self._lock:
-            self._counts[name] += amount
+        """Count something; nothing is not counted."""
+        if amount:
+            with self._lock:
+                self._counts[name] += amount
 
     def get(self) -> dict[str, int]:
         """A consistent copy."""

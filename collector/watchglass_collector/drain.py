@@ -39,9 +39,10 @@ class Drain:
     def finish(self, timeout_s: float) -> None:
         """Seal and insert what there is, for at most so long; then stop."""
         self._stop_after_last.set()
-        self._thread.join(timeout_s)
-        self._stop.set()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+            self._stop.set()
+            self._thread.join()
 
     def _run(self) -> None:
         backoff_s = _FIRST_BACKOFF_S

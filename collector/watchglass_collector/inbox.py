@@ -70,9 +70,9 @@ class Inbox:
 def _json_token(value: str) -> str:
     """SQL: one scalar element of an array as a JSON token."""
     return (
-        f"multiIf({value}.int_value IS NOT NULL, toString({value}.int_value), "
-        f"{value}.double_value IS NOT NULL, toString({value}.double_value), "
-        f"{value}.bool_value IS NOT NULL, toString({value}.bool_value), "
+        f"multiIf({value}.int_value IS NOT NULL, toString(assumeNotNull({value}.int_value)), "
+        f"{value}.double_value IS NOT NULL, toString(assumeNotNull({value}.double_value)), "
+        f"{value}.bool_value IS NOT NULL, toString(assumeNotNull({value}.bool_value)), "
         f"notEmpty({value}.bytes_value), toJSONString(base64Encode({value}.bytes_value)), "
         f"toJSONString({value}.string_value))"
     )
@@ -80,8 +80,9 @@ def _json_token(value: str) -> str:
 
 # An AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON. The commonest case comes first, and
 # the lambda takes columns rather than the tuple: a third less time in all.
-_TEXT_LAMBDA = f"""(s, i, d, b, y, a) -> multiIf(notEmpty(s), s, i IS NOT NULL, toString(i), d IS NOT NULL, toString(d),
-        b IS NOT NULL, toString(b), notEmpty(a),
+_TEXT_LAMBDA = f"""(s, i, d, b, y, a) -> multiIf(notEmpty(s), s, i IS NOT NULL, toString(assumeNotNull(i)),
+        d IS NOT NULL, toString(assumeNotNull(d)),
+        b IS NOT NULL, toString(assumeNotNull(b)), notEmpty(a),
         concat('[', arrayStringConcat(arrayMap(e -> {_json_token("e")}, a), ','), ']'), base64Encode(y))"""
 
 
@@ -100,6 +101,15 @@ def _text(value: str) -> str:
     return f"arrayMap({_TEXT_LAMBDA}, {', '.join(f'[{value}.{column}]' for column in columns)})[1]"
 
 
+# Rows outside of retention would be deleted as they are written, and a far future would never be. So a time that cannot
+# be is replaced by the time of arrival, and kept as an attribute.
+_IS_PLAUSIBLE = """time_unix_nano BETWEEN toUInt64(toUnixTimestamp64Nano(now64(9) - INTERVAL 719 HOUR))
+                     AND toUInt64(toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY)) AS is_plausible"""
+_TIMESTAMP = "if(is_plausible, fromUnixTimestamp64Nano(toInt64(time_unix_nano)), now64(9)) AS Timestamp"
+_ORIGINAL_TIME = "map('watchglass.original_time_unix_nano', toString(time_unix_nano))"
+_WITH_ORIGINAL_TIME = f"if(is_plausible, attributes, mapConcat(attributes, {_ORIGINAL_TIME}))"
+
+
 def _hex_id(column: str, length: int) -> str:
     """SQL: an id as lower-case hex, '' when it has the wrong length."""
     return f"if(length({column}) = {length}, lower(hex({column})), '')"
@@ -114,13 +124,14 @@ _SPAN = (
 )
 
 _TRACES_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_traces_mv TO otel_traces AS
+WITH s.start_time_unix_nano AS time_unix_nano, $is_plausible, $attributes AS attributes
 SELECT
-    fromUnixTimestamp64Nano(toInt64(s.start_time_unix_nano)) AS Timestamp,
+    $timestamp,
     lower(hex(s.trace_id)) AS TraceId, lower(hex(s.span_id)) AS SpanId, $parent_id AS ParentSpanId,
     s.trace_state AS TraceState, s.name AS SpanName,
     transform(s.kind, [1, 2, 3, 4, 5], ['Internal', 'Server', 'Client', 'Producer', 'Consumer'], 'Unspecified') AS SpanKind,
     resource['service.name'] AS ServiceName, resource AS ResourceAttributes,
-    ss.scope.name AS ScopeName, ss.scope.version AS ScopeVersion, $attributes AS SpanAttributes,
+    ss.scope.name AS ScopeName, ss.scope.version AS ScopeVersion, $with_original_time AS SpanAttributes,
     if(s.end_time_unix_nano > s.start_time_unix_nano, s.end_time_unix_nano - s.start_time_unix_nano, 0) AS Duration,
     transform(s.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode, s.status.message AS StatusMessage,
     arrayMap(t -> fromUnixTimestamp64Nano(toInt64(t)), s.events.time_unix_nano) AS `Events.Timestamp`,
@@ -155,6 +166,9 @@ message Request { repeated ResourceSpans resource_spans = 1; }
         "otel_inbox_traces_mv",
         _TRACES_VIEW.substitute(
             parent_id=_hex_id("s.parent_span_id", 8),
+            is_plausible=_IS_PLAUSIBLE,
+            timestamp=_TIMESTAMP,
+            with_original_time=_WITH_ORIGINAL_TIME,
             attributes=_map("s.attributes"),
             nested=_map("a"),
             link_trace_id=_hex_id("i", 16),
@@ -170,15 +184,16 @@ _LOG_RECORD = (
 )
 
 _LOGS_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_logs_mv TO otel_logs AS
+WITH if(l.time_unix_nano > 0, l.time_unix_nano, l.observed_time_unix_nano) AS time_unix_nano, $is_plausible,
+     $attributes AS attributes
 SELECT
-    fromUnixTimestamp64Nano(toInt64(if(l.time_unix_nano > 0, l.time_unix_nano, l.observed_time_unix_nano)))
-        AS Timestamp,
+    $timestamp,
     $trace_id AS TraceId, $span_id AS SpanId, toUInt8(l.flags) AS TraceFlags,
     l.severity_text AS SeverityText, toUInt8(l.severity_number) AS SeverityNumber,
     resource['service.name'] AS ServiceName, $body AS Body,
     resource_url AS ResourceSchemaUrl, resource AS ResourceAttributes,
     sl.schema_url AS ScopeSchemaUrl, sl.scope.name AS ScopeName, sl.scope.version AS ScopeVersion,
-    $scope AS ScopeAttributes, $attributes AS LogAttributes, l.event_name AS EventName
+    $scope AS ScopeAttributes, $with_original_time AS LogAttributes, l.event_name AS EventName
 FROM (SELECT resource, resource_url, sl, arrayJoin(sl.log_records) AS l FROM
      (SELECT $resource AS resource, rl.schema_url AS resource_url, arrayJoin(rl.scope_logs) AS sl FROM
      (SELECT arrayJoin(resource_logs) AS rl FROM otel_inbox_logs)))""")
@@ -206,6 +221,9 @@ message Request { repeated ResourceLogs resource_logs = 1; }
             span_id=_hex_id("l.span_id", 8),
             body=_text("l.body"),
             scope=_map("sl.scope.attributes"),
+            is_plausible=_IS_PLAUSIBLE,
+            timestamp=_TIMESTAMP,
+            with_original_time=_WITH_ORIGINAL_TIME,
             attributes=_map("l.attributes"),
             resource=_map("rl.resource.attributes"),
         ),

@@ -71,7 +71,6 @@ class GrpcReceiver:
             self._loop.run_until_complete(self._serve())
         finally:
             self._is_ready.set()
-            self._loop.close()
 
     async def _serve(self) -> None:
         server = grpc.aio.server(
@@ -101,6 +100,7 @@ class GrpcReceiver:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
+        self._loop.close()
 
     @property
     def target(self) -> str:

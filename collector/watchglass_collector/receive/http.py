@@ -35,7 +35,9 @@ def app(intake: Intake, *, max_bytes: int) -> Starlette:
     """
     routes = [Route(signal.http_path, _export(signal, intake, max_bytes), methods=["POST"]) for signal in SIGNALS]
     handlers = {404: _not_found, 405: _method_not_allowed}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    application = Starlette(routes=routes, exception_handlers=handlers)
+    application.router.redirect_slashes = False
+    return application
 
 
 def _export(signal: Signal, intake: Intake, max_bytes: int) -> Callable[[Request], Awaitable[Response]]:

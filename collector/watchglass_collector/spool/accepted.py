@@ -74,7 +74,8 @@ class AcceptedDigests:
 
     def _start_file(self, now_ns: int) -> None:
         """Go on in a new file; delete those that hold nothing to remember any more."""
-        self._files.append(self._directory / f"{now_ns:020d}.digests")
+        start_ns = max(now_ns, int(self._files[-1].stem) + 1) if self._files else now_ns
+        self._files.append(self._directory / f"{start_ns:020d}.digests")
         self._entries_in_newest = 0
         horizon = now_ns - self._window_ns
         while len(self._files) > 1 and (int(self._files[1].stem) < horizon or len(self._files) > _MAX_FILES):

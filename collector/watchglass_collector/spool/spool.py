@@ -237,6 +237,8 @@ class Spool:
     def close(self) -> None:
         """Commit what is queued, close the files, release the directory. What is spooled stays."""
         with self._changed:
+            if self._closing:
+                return
             self._closing = True
             self._changed.notify_all()
         self._committer.join()
