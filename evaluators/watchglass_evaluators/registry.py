@@ -5,7 +5,7 @@ import importlib
 import logging
 from importlib.metadata import EntryPoint, entry_points
 
-from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec
+from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec, EvaluatorUnavailable
 
 ENTRY_POINT_GROUP = "watchglass_evaluators"
 
@@ -52,11 +52,18 @@ def load(name: str) -> Evaluator:
         factory = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:  # whatever a stranger's module raises
         raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be loaded: {_first_line(error)}") from error
-    evaluator = factory()
+    try:
+        evaluator = factory()
+    except EvaluatorUnavailable:
+        raise
+    except Exception as error:
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be made: {_first_line(error)}") from error
     if not isinstance(evaluator, Evaluator) or not isinstance(evaluator.spec, EvaluatorSpec):
         raise BrokenEvaluator(f"evaluator {name!r} ({target}) lacks `spec` or `score`: see docs/evaluators.md")
     if evaluator.spec.name != name:
         raise BrokenEvaluator(f"evaluator {name!r} ({target}) calls itself {evaluator.spec.name!r}")
+    if not (evaluator.spec.version and evaluator.spec.scores):
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) has no version or no scores in its spec")
     return evaluator
 
 
