@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import _logs, trace
+from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -228,3 +230,54 @@ def script() -> Script:
         )
 
     return run
+
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+
+class Model(BaseHTTPRequestHandler):
+    """Answers chat completions: 'Rain.', as a stream when asked for one, 429 for the model 'busy'."""
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if request["model"] == "busy":
+            self._answer(429, json.dumps({"error": {"message": "slow down", "type": "rate_limit"}}).encode())
+        elif request.get("stream"):
+            pieces = [{"delta": {"role": "assistant", "content": "Ra"}}, {"delta": {"content": "in."}}]
+            chunks = [self._chunk(request, **piece, finish_reason=None) for piece in pieces]
+            chunks.append(self._chunk(request, delta={}, finish_reason="stop"))
+            body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+            self._answer(200, body.encode(), "text/event-stream")
+        else:
+            message = {"role": "assistant", "content": "Rain."}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            reply = {"id": "r1", "object": "chat.completion", "created": 1, "model": "small-2026", "usage": USAGE}
+            self._answer(200, json.dumps({**reply, "choices": [choice]}).encode())
+
+    def _chunk(self, request: dict[str, Any], **choice: Any) -> dict[str, Any]:
+        head = {"id": "r1", "object": "chat.completion.chunk", "created": 1, "model": request["model"]}
+        return {**head, "choices": [{"index": 0, **choice}]}
+
+    def _answer(self, status: int, body: bytes, content_type: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        return None
+
+
+@pytest.fixture
+def model() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    if OpenAIInstrumentor().is_instrumented_by_opentelemetry:
+        OpenAIInstrumentor().uninstrument()

@@ -128,6 +128,21 @@ if __name__ == "__main__":
     ]
 
 
+def test_the_sending_thread_imports_nothing(sink: Sink, script: Script) -> None:
+    """A fork while it does would leave the child an import lock that nobody opens."""
+    done = script(
+        START.format(url=sink.url)
+        + """
+before = set(sys.modules)
+work(1)
+watchglass.score("s", value=1, trace_id="1" * 32, span_id="1" * 16)
+watchglass.flush()
+print(sorted(set(sys.modules) - before))
+"""
+    )
+    assert done.stdout == "[]\n"
+
+
 def test_a_thread_that_forks_while_another_records_does_not_hang(sink: Sink, script: Script) -> None:
     done = script(
         program(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import encodings.idna  # noqa: F401  # sockets import it late: a fork meanwhile would leave the child its import lock
 import gzip
 import http.client
 import ssl
