@@ -34,13 +34,19 @@ def load_credentials(data_dir: Path) -> Credentials:
     path = credentials_path(data_dir)
     try:
         users = json.loads(path.read_text(encoding="utf-8"))
-        return Credentials(administrator=users[ADMINISTRATOR], readonly=users[READONLY])
+        return Credentials(administrator=_text(users[ADMINISTRATOR]), readonly=_text(users[READONLY]))
     except FileNotFoundError:
         raise StoreUnavailable(f"No store in {data_dir}: start its owner first (`watchglass up --data DIR`)") from None
     except PermissionError:
         raise StoreUnavailable(f"{path} cannot be read by this user") from None
     except (ValueError, KeyError, TypeError):
         raise StoreUnavailable(f"{path} is damaged; delete it and start the store's owner again") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
 
 
 def ensure_credentials(data_dir: Path) -> Credentials:

@@ -39,9 +39,9 @@ CATEGORIES = frozenset(
 FUNCTIONS = _words(
     """bar blockNumber blockSize byteSize caseWithExpression connectionId countDigits currentDatabase
     currentQueryID currentUser defaultValueOfArgumentType defaultValueOfTypeName digits displayName errorCodeToName
-    finalizeAggregation formatQuery formatQuerySingleLine formatReadableDecimalSize formatReadableQuantity formatReadableSize
-    formatReadableTimeDelta getSetting getSizeOfEnumType getSubcolumn hostName identity ignore indexHint
-    initializeAggregation isConstant isDecimalOverflow lowCardinalityIndices lowCardinalityKeys materialize
+    finalizeAggregation formatQuery formatQuerySingleLine formatReadableDecimalSize formatReadableQuantity
+    formatReadableSize formatReadableTimeDelta getSetting getSizeOfEnumType getSubcolumn hostName identity ignore
+    indexHint initializeAggregation isConstant isDecimalOverflow lowCardinalityIndices lowCardinalityKeys materialize
     minSampleSizeContinuous minSampleSizeConversion neighbor normalizeQuery normalizeQueryKeepNames
     normalizedQueryHash normalizedQueryHashKeepNames parseISO8601Duration parseReadableSize
     parseReadableSizeOrNull parseReadableSizeOrZero parseTimeDelta partitionId queryID revision

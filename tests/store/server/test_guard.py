@@ -215,7 +215,7 @@ ALLOWED = [
     "SELECT CAST('1' AS Nullable(Decimal(10, 2))), '2026-01-01'::Date, '[1]'::Array(UInt8)",
     "SELECT toDateTime64('2026-01-01 00:00:00', 3, 'UTC') + INTERVAL 1 DAY, INTERVAL (1 + 1) HOUR",
     "SELECT CASE WHEN (1 = 1) THEN (2) ELSE (3) END, NOT (1), 1 BETWEEN (0) AND (2), 'a' LIKE ('a')",
-    "WITH t AS (SELECT 1 AS n) SELECT row_number() OVER (PARTITION BY n ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
+    "SELECT row_number() OVER (PARTITION BY 1 ORDER BY 2 ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)",
     "SELECT a.number FROM numbers(3) AS a ANY LEFT JOIN numbers(2) AS b USING (number)",
     "SELECT a.number FROM numbers(3) AS a GLOBAL ANY JOIN numbers(1) AS c ON (a.number = c.number)",
     "SELECT number % 2 AS k, count() FROM numbers(3) GROUP BY GROUPING SETS ((k), ()) HAVING (k >= 0) ORDER BY (k)",

@@ -1,0 +1,155 @@
+"""The dashboard's queries on a small store, against rows counted by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchglass_store.queries import pages, pages_overview, pages_trace, pages_traces
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_traces import CallFilter
+
+NOW = datetime.now(UTC).replace(second=0, microsecond=0)
+SCOPE = Scope(NOW - timedelta(hours=1), NOW)
+
+
+def call(n, minutes_ago, **more):
+    start = NOW - timedelta(minutes=minutes_ago)
+    return {
+        "day": start.date(), "trace_id": f"t{n}", "span_id": f"s{n}", "received_at": start + timedelta(seconds=2),
+        "start_time": start, "duration_s": 1.0, "operation_name": "chat", "service_name": "app", "environment": "",
+        "request_model": "m", "response_model": "", "prompt_text": "question", "response_text": "answer",
+        "usage_input_tokens": 10, "usage_output_tokens": 5, "usage_counted": 1, "error_type": None, "cost_usd": None,
+        "time_to_first_token_s": None, "user_id": "", **more,
+    }  # fmt: skip
+
+
+def test_a_store_without_a_row_gives_empty_answers(readonly_store):
+    now, before = pages_overview.totals(readonly_store, SCOPE)
+    assert (now["n_calls"], before) == (0, None)
+    fresh = pages.freshness(readonly_store)
+    assert (fresh.last_received, fresh.lag_s, fresh.spans, fresh.scored_through, fresh.backlog) == (
+        None,
+        None,
+        0,
+        None,
+        0,
+    )
+    everything = CallFilter(SCOPE)
+    assert pages_traces.call_ids(readonly_store, everything, limit=50, offset=0) == []
+    assert pages_traces.calls(readonly_store, [], everything) == []
+    assert pages_traces.count_calls(readonly_store, everything) == 0
+    assert pages_overview.alerts(readonly_store) == pages_overview.deliveries(readonly_store, SCOPE) == []
+    assert pages_trace.spans(readonly_store, "t1") == pages_trace.calls(readonly_store, "t1") == []
+    assert pages_trace.call(readonly_store, "t1", "s1") is pages_trace.attributes(readonly_store, "t1", "s1") is None
+
+
+def test_totals_are_of_the_scope_and_of_the_period_before(store, readonly_store):
+    store.insert("llm_call_parts", [
+        call(1, 10), call(2, 20, error_type="Timeout", duration_s=3.0), call(3, 70), call(4, 130),
+        call(5, 10, service_name="other"), call(6, 10, operation_name="execute_tool", usage_counted=0),
+    ])  # fmt: skip
+    scope = Scope(SCOPE.start, SCOPE.end, service="app", operations=("chat",))
+    now, before = pages_overview.totals(readonly_store, scope)
+    assert (now["n_calls"], now["n_errors"], now["n_input_tokens"], now["n_output_tokens"]) == (2, 1, 20, 10)
+    assert now["duration_s"][1] == pytest.approx(3.0)
+    assert before["n_calls"] == 1
+    course = pages_overview.series(readonly_store, scope, 600)
+    assert [row["n_calls"] for row in course] == [1, 1]
+    assert sum(row["n_calls"] for row in pages_overview.by_model(readonly_store, SCOPE)) == 4
+    assert pages.choices(readonly_store, "service_name", SCOPE.start) == ["app", "other"]
+
+
+def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
+    store.insert("llm_call_parts", [call(n, 1 + n) for n in range(30)] + [call(99, 90)])
+    by_arrival = CallFilter(SCOPE)
+    by_scan = CallFilter(SCOPE, status="ok")
+    assert by_arrival.is_by_arrival
+    assert not by_scan.is_by_arrival
+    expected = [(f"t{n}", f"s{n}") for n in range(30)]
+    for chosen in (by_arrival, by_scan):
+        assert pages_traces.call_ids(readonly_store, chosen, limit=10, offset=5) == expected[5:15]
+        assert pages_traces.count_calls(readonly_store, chosen) == 30
+    rows = pages_traces.calls(readonly_store, expected[:3], by_arrival)
+    assert [(row["trace_id"], row["model"], row["prompt"], row["answer"]) for row in rows] == [
+        (f"t{n}", "m", "question", "answer") for n in range(3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({"search": "QUEStion é"}, ["t1"]),
+        ({"search": "' OR 1=1 --"}, []),
+        ({"search": "%"}, ["t3"]),
+        ({"search": "T2"}, ["t2"]),
+        ({"status": "error"}, ["t2"]),
+        ({"min_duration_s": 5.0}, ["t3"]),
+        ({"who": "eve"}, ["t3"]),
+        ({"who": "ev"}, []),
+    ],
+)
+def test_filters_match_literally(store, readonly_store, chosen, found):
+    store.insert("llm_call_parts", [
+        call(1, 3, prompt_text="a Question É here"), call(2, 4, error_type="Timeout"),
+        call(3, 5, duration_s=9.0, response_text="100% sure", user_id="eve"),
+    ])  # fmt: skip
+    ids = pages_traces.call_ids(readonly_store, CallFilter(SCOPE, **chosen), limit=50, offset=0)
+    assert [trace for trace, _ in ids] == found
+
+
+def test_scores_know_what_could_not_be_scored(store, readonly_store):
+    def score(n, value, minutes_ago=5, **more):
+        return {
+            "name": "rouge_l", "evaluator": "rouge", "evaluator_version": "1", "trace_id": f"t{n}", "span_id": f"s{n}",
+            "value": value, "direction": "higher_is_better", "call_time": NOW - timedelta(minutes=minutes_ago),
+            "error": "" if value is not None else "no reference", **more,
+        }  # fmt: skip
+
+    store.insert("scores", [score(1, 0.2), score(2, 0.6), score(3, None), score(4, 0.9, minutes_ago=70)])
+    store.insert("scores", [score(2, 0.4)])
+    (row,) = pages_overview.scores(readonly_store, SCOPE)
+    assert (row["n"], row["n_unscored"], row["previous_mean"]) == (2, 1, pytest.approx(0.9))
+    assert row["mean"] == pytest.approx(0.3)
+    assert row["deviation"] == pytest.approx(0.1414, abs=1e-4)
+    (point,) = pages_overview.score_series(readonly_store, SCOPE, 3600)[-1:]
+    assert point["n"] in (1, 2)
+    assert len(pages_trace.scores(readonly_store, "t2")) == 1
+    assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [("t1", "s1")], SCOPE)} == {0.2}
+
+
+def test_alerts_are_the_latest_state_of_rules_that_exist(store, readonly_store):
+    def event(rule, state, minutes_ago):
+        then = NOW - timedelta(minutes=minutes_ago)
+        return {"time": then, "kind": "transition", "rule": rule, "labels": {"model": "m"}, "slot": then, "state": state,
+                "severity": "warning", "value": 1.0, "since": then}  # fmt: skip
+
+    store.insert("alert_events", [
+        event("a", "firing", 9), event("a", "inactive", 5), event("b", "pending", 9), event("b", "firing", 5),
+        event("gone", "firing", 5),
+    ])  # fmt: skip
+    store.insert("alert_rules", [{"name": "gone", "definition": "{}", "deleted": 1, "author": "x"}])
+    (alert,) = pages_overview.alerts(readonly_store)
+    assert (alert["rule"], alert["last_state"], alert["rule_labels"]) == ("b", "firing", {"model": "m"})
+
+
+def test_freshness_counts_what_waits_for_evaluators(store, readonly_store):
+    store.insert("llm_call_parts", [call(1, 10), call(2, 5)])
+    store.insert("evaluation_log", [
+        {"evaluator": "rouge", "event": "batch", "watermark": NOW - timedelta(minutes=7)},
+        {"evaluator": "rouge", "event": "quarantine", "watermark": NOW},
+    ])  # fmt: skip
+    fresh = pages.freshness(readonly_store)
+    assert fresh.last_received == NOW - timedelta(minutes=5) + timedelta(seconds=2)
+    assert (fresh.lag_s, fresh.backlog, fresh.evaluation_errors) == (2.0, 1, 1)
+
+
+def test_a_long_text_is_cut_by_the_store(store, readonly_store):
+    store.insert("llm_call_parts", [call(1, 5, prompt_text="x" * 1_500_000)])
+    found = pages_trace.call(readonly_store, "t1", "s1")
+    assert len(found["prompt_text"]) == pages_trace.TEXT_LIMIT
+    assert found["text_bytes"] == 1_500_000
+
+
+def test_only_known_columns_can_be_asked_for(readonly_store):
+    with pytest.raises(ValueError, match="no filter on 'version"):
+        pages.choices(readonly_store, "version() --", NOW)
