@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -13,12 +12,12 @@ from watchglass_collector import Collector, CollectorConfig, install_views
 from watchglass_store import Store
 
 MakeTraces = Callable[..., ExportTraceServiceRequest]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
 def make_traces() -> MakeTraces:
     """make_traces(spans=1) -> a request of that many spans with ids that nobody else has."""
-    numbers = itertools.count(1)
 
     def make(spans: int = 1, *, service: str = "shop") -> ExportTraceServiceRequest:
         request = ExportTraceServiceRequest()
@@ -28,7 +27,7 @@ def make_traces() -> MakeTraces:
         scope = envelope.scope_spans.add()
         start_ns = time.time_ns()
         for _ in range(spans):
-            number = next(numbers)
+            number = next(_numbers)
             span = scope.spans.add(name="chat", start_time_unix_nano=start_ns, end_time_unix_nano=start_ns + 10**9)
             span.trace_id = number.to_bytes(16, "big")
             span.span_id = number.to_bytes(8, "big")
@@ -60,24 +59,13 @@ def collector(viewed_store: Store, collector_config: CollectorConfig, tmp_path: 
 
 
 @pytest.fixture
-def post(collector: Collector) -> Iterator[Callable[..., httpx.Response]]:
-    """post(path, body, **headers) over one HTTP connection pool."""
-    with httpx.Client(base_url=collector.http_url) as client:
-
-        def send(path: str, body: bytes, **headers: str) -> httpx.Response:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            return client.post(path, content=body, headers={"content-type": "application/x-protobuf", **named})
-
-        yield send
-
-
-@pytest.fixture
 def drained(collector: Collector) -> Callable[[], dict[str, int]]:
-    """drained() waits until the store has everything, and returns the collector's stats."""
+    """drained() waits until the store has everything, and returns what was counted since the test began."""
+    before = collector.stats()
 
     def wait() -> dict[str, int]:
         while (stats := collector.stats())["pending"]:
             time.sleep(0.01)
-        return stats
+        return {name: count - before.get(name, 0) for name, count in stats.items()}
 
     return wait

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from watchglass_collector import Collector, CollectorConfig
+from watchglass_collector import Collector
 from watchglass_collector.admission import Batch
 from watchglass_collector.intake import Intake
 
@@ -22,8 +22,15 @@ Drained = Callable[[], dict[str, int]]
 
 
 @pytest.fixture
-def collector_config() -> CollectorConfig:
-    return CollectorConfig(grpc_port=0, http_port=0, segment_age_s=0.02, max_request_bytes=100_000)
+def post(collector: Collector) -> Iterator[Callable[..., httpx.Response]]:
+    """post(path, body, **headers) over one HTTP connection pool."""
+    with httpx.Client(base_url=collector.http_url) as client:
+
+        def send(path: str, body: bytes, **headers: str) -> httpx.Response:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            return client.post(path, content=body, headers={"content-type": "application/x-protobuf", **named})
+
+        yield send
 
 
 @pytest.fixture
@@ -99,9 +106,9 @@ def test_other_content_types_are_refused_and_told_what_to_do(post: Post, content
 
 def test_as_large_as_allowed_and_one_more(post: Post, make_traces: MakeTraces) -> None:
     request = make_traces(1)
-    name = request.resource_spans[0].scope_spans[0].spans[0]
-    name.name = "x" * (100_000 - request.ByteSize() - 12)
-    name.name += "x" * (100_000 - request.ByteSize())
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.name = "x" * 99_000
+    span.name += "x" * (100_000 - request.ByteSize())
     assert request.ByteSize() == 100_000
     body = request.SerializeToString()
     assert post("/v1/traces", body).status_code == 200
