@@ -41,7 +41,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="watchglass-server", prog_name="watchglass")
 def cli() -> None:
-    """Evaluate and monitor deployed LLM applications.
+    r"""Evaluate and monitor deployed LLM applications.
 
     \b
     watchglass demo                  the whole product with real traffic, in a temporary directory

@@ -52,9 +52,14 @@ def load(file: Path | None) -> Settings:
     class FileSettings(Settings):
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return sources["init_settings"], sources["env_settings"], TomlConfigSettingsSource(settings_cls, path)
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
     try:
         return FileSettings()

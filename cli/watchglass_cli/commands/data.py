@@ -17,7 +17,7 @@ from watchglass_store.queries.references import add_references
 @click.argument("sql")
 @common
 def query(context: Context, sql: str) -> None:
-    """Run SQL as the administrator; with --json an array of row objects.
+    r"""Run SQL as the administrator; with --json an array of row objects.
 
     \b
     watchglass query 'SELECT name, count() AS n FROM scores FINAL GROUP BY name'
@@ -32,7 +32,7 @@ def query(context: Context, sql: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would be applied, change nothing.")
 @common
 def migrate(context: Context, dry_run: bool) -> None:
-    """Bring the tables to this version. `watchglass up` does it by itself.
+    r"""Bring the tables to this version. `watchglass up` does it by itself.
 
     \b
     watchglass migrate --dry-run
@@ -54,7 +54,7 @@ def references() -> None:
 @click.option("--dataset", default="default", show_default=True, help="Name of the set these belong to.")
 @common
 def add(context: Context, file: Path, dataset: str) -> None:
-    """Add the rows of a CSV file with the columns prompt and reference.
+    r"""Add the rows of a CSV file with the columns prompt and reference.
 
     \b
     watchglass references add golden.csv --dataset faq

@@ -21,7 +21,7 @@ HISTORY_HOURS = 24.0
 @click.command()
 @click.option("--check", "check_only", is_flag=True, help="Run it accelerated, compare every number, print JSON, end.")
 def demo(check_only: bool) -> None:
-    """The whole product with real traffic, in a temporary directory; Ctrl-C ends it.
+    r"""The whole product with real traffic, in a temporary directory; Ctrl-C ends it.
 
     \b
     watchglass demo

@@ -13,7 +13,7 @@ from watchglass_store import EmbeddedServer
 @click.command()
 @common
 def collect(context: Context) -> None:
-    """Receive OTLP and store it; owns the embedded store.
+    r"""Receive OTLP and store it; owns the embedded store.
 
     \b
     watchglass collect --data /var/lib/watchglass
@@ -44,7 +44,7 @@ def collect(context: Context) -> None:
 @click.command()
 @common
 def evaluate(context: Context) -> None:
-    """Score the calls that arrive.
+    r"""Score the calls that arrive.
 
     \b
     watchglass evaluate --data /var/lib/watchglass
@@ -60,7 +60,7 @@ def evaluate(context: Context) -> None:
 @click.command()
 @common
 def alert(context: Context) -> None:
-    """Evaluate the alert rules and notify.
+    r"""Evaluate the alert rules and notify.
 
     \b
     watchglass alert --data /var/lib/watchglass
@@ -80,7 +80,7 @@ def alert(context: Context) -> None:
 @click.command()
 @common
 def dashboard(context: Context) -> None:
-    """Serve the dashboard.
+    r"""Serve the dashboard.
 
     \b
     watchglass dashboard --data /var/lib/watchglass

@@ -18,7 +18,7 @@ def rules() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @common
 def check(context: Context, file: Path) -> None:
-    """Validate a rules file; every error names the file, the line, the field and what is allowed.
+    r"""Validate a rules file; every error names the file, the line, the field and what is allowed.
 
     \b
     watchglass rules check rules.yaml
@@ -27,6 +27,5 @@ def check(context: Context, file: Path) -> None:
         loaded = load_rules(file)
     except RuleError as error:
         fail(str(error))
-        return
     rows = [{"name": rule.name, "metric": rule.metric, "severity": rule.severity} for rule in loaded]
     context.emit(rows, table(rows))

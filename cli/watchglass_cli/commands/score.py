@@ -21,7 +21,7 @@ DEFAULT = "rouge,bleu,profanity,response_length,refusal"
 @click.option("--fail-over", multiple=True, metavar="SCORE=NUMBER", help="Exit 1 when this mean is higher.")
 @common
 def score(context: Context, file: Path, evaluators: str, fail_under: Sequence[str], fail_over: Sequence[str]) -> None:
-    """Score a JSON lines file: one object a line with response, and prompt and reference where there are some.
+    r"""Score a JSON lines file: one object a line with response, and prompt and reference where there are some.
 
     \b
     watchglass score answers.jsonl

@@ -47,7 +47,7 @@ def _dashboard_ports(context: Context) -> dict[str, tuple[str, int]]:
 @click.option("--only", help="Some of the parts, separated by commas: collect,evaluate,alert,dashboard.")
 @common
 def up(context: Context, only: str | None) -> None:
-    """Run every part: collector and store, evaluators, alerts, dashboard.
+    r"""Run every part: collector and store, evaluators, alerts, dashboard.
 
     \b
     watchglass up

@@ -1,7 +1,7 @@
-"""The demo's application: customer support with retrieval, a model and customers' feedback. Run as a process of its own.
+"""The demo's application: customer support with retrieval, a model and customers' feedback, as a process of its own.
 
-It is instrumented as any user would do it: the watchglass SDK and OpenTelemetry's own instrumentation of the OpenAI client.
-It prints one JSON line at its end with what it sent, which `watchglass demo --check` compares with what was stored.
+It is instrumented as any user would do it: the watchglass SDK and OpenTelemetry's own instrumentation of the OpenAI
+client. At its end it prints what it sent, which `watchglass demo --check` compares with what was stored.
 """
 
 import argparse

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+Request = ExportTraceServiceRequest | ExportLogsServiceRequest
 NANO = 1_000_000_000
 LOGS, TRACES = "logs", "traces"
 GRPC_METHODS = {
@@ -30,12 +31,12 @@ class Payload:
     """One captured request."""
 
     signal: str
-    request: ExportTraceServiceRequest | ExportLogsServiceRequest
+    request: Request
 
 
 def captured() -> list[Payload]:
     """The shipped traffic of four clients, in the order they sent it."""
-    parsers = {TRACES: ExportTraceServiceRequest.FromString, LOGS: ExportLogsServiceRequest.FromString}
+    kinds: dict[str, type[Request]] = {TRACES: ExportTraceServiceRequest, LOGS: ExportLogsServiceRequest}
     data = importlib.resources.files("watchglass_cli.demo") / "data" / "traffic.tar.xz"
     payloads = []
     with data.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:xz") as archive:
@@ -43,7 +44,7 @@ def captured() -> list[Payload]:
             content = archive.extractfile(member)
             if content is not None:
                 signal = LOGS if "/logs-" in member.name else TRACES
-                payloads.append(Payload(signal, parsers[signal](content.read())))
+                payloads.append(Payload(signal, kinds[signal].FromString(content.read())))
     return payloads
 
 
@@ -101,7 +102,7 @@ class Sender:
             headers = {"Content-Type": "application/x-protobuf"}
             self._http.post(f"/v1/{payload.signal}", content=body, headers=headers).raise_for_status()
         else:
-            self._channel.unary_unary(GRPC_METHODS[payload.signal])(body, timeout=30)
+            self._channel.unary_unary(GRPC_METHODS[payload.signal], bytes, bytes)(body, timeout=30)
 
     def close(self) -> None:
         """Close both connections."""

@@ -1,4 +1,4 @@
-"""What the scripted model says: a small shop's questions, the good answers, and what a bad prompt version makes of them."""
+"""What the scripted model says: a shop's questions, the good answers, and what a bad prompt version makes of them."""
 
 from typing import NamedTuple
 
