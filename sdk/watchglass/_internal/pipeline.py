@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from watchglass._internal.guard import report, warn_once
+from watchglass._internal.guard import LOGGER, report, warn_once
 from watchglass._internal.sender import Verdict
 
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -176,6 +176,8 @@ class BatchPipeline:
         sent = self.flush(timeout_s)
         with self._lock:
             self._give_up("the time to send them at the end was over")
+            if self._dropped:
+                LOGGER.info("watchglass dropped %d of %d %s", self._dropped, self._accepted, self._what)
         return sent
 
     def _hasten(self) -> None:

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry import trace
@@ -58,7 +58,10 @@ class Client:
         settings: Settings, tracers: TracerProvider, loggers: LoggerProvider, pipelines: tuple[Pipeline, ...]
     ) -> Client:
         """Make the client of a pair of providers."""
-        release = version("watchglass")
+        try:
+            release = version("watchglass")
+        except PackageNotFoundError:  # copied into the application instead of installed
+            release = ""
         return Client(settings, tracers.get_tracer(SCOPE, release), loggers.get_logger(SCOPE, release), pipelines)
 
     def start_span(self, name: object, kind: Kind, attributes: Mapping[str, Any] | None) -> Span:
