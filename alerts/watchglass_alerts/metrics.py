@@ -37,7 +37,7 @@ class Measure:
     """The rule's `statistic`; '' where the metric has only one."""
     kind: Kind
     unit: str
-    """'%' (values are 0 to 1, shown as percent), 's', 'USD', 'tokens', 'calls' or ''."""
+    """'%' (values are 0 to 1, shown as percent), 's', 'USD', 'tokens' or ''."""
     description: str
 
     @property
@@ -51,8 +51,8 @@ def _quantiles(metric: str, noun: str) -> list[Measure]:
 
 
 CALLS: tuple[Measure, ...] = (
-    Measure("calls", "", Kind.COUNT, "calls", "Number of operations"),
-    Measure("errors", "", Kind.COUNT, "calls", "Number of operations that failed"),
+    Measure("calls", "", Kind.COUNT, "", "Number of operations"),
+    Measure("errors", "", Kind.COUNT, "", "Number of operations that failed"),
     Measure("error_rate", "", Kind.SHARE, "%", "Failed operations as a part of all, 0 to 1"),
     Measure("input_tokens", "", Kind.COUNT, "tokens", "Tokens sent to models, nothing counted twice"),
     Measure("output_tokens", "", Kind.COUNT, "tokens", "Tokens that models produced, nothing counted twice"),

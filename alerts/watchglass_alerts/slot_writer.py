@@ -120,5 +120,5 @@ class SlotWriter:
         kept = [change for change in outcome.changes if set(change.labels) == fields or not change.labels]
         states = self._memory.states(outcome.rule.name) if outcome.problem else {}
         states |= {identity(change.labels): change.step.state for change in kept}
-        present = {identity(change.labels) for change in kept if change.observation.sample_size}
+        present = {identity(change.labels) for change in kept if change.observation.sample_size or not change.labels}
         self._memory.commit(outcome.rule.name, outcome.slot.time, states, present)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from watchglass_alerts.metrics import Kind
 from watchglass_alerts.rules import Rule
 
 
 def show(rule: Rule, value: float | None, *, digits: int = 4) -> str:
-    """A value of the rule's metric with its unit: '31.2 %', '1.84 s', '0.412 USD', '1,204 calls', '0.63'."""
+    """A value of the rule's metric with its unit: '31.2 %', '1.84 s', '0.412 USD', '1,204', '0.63'."""
     if value is None:
         return "nothing"
     unit = rule.measure.unit
@@ -24,7 +23,7 @@ def show_with_interval(rule: Rule, value: float | None, low: float | None, high:
     parts = []
     if low is not None and high is not None:
         parts.append(f"95 % interval {show(rule, low, digits=3)} to {show(rule, high, digits=3)}")
-    if rule.measure.kind is not Kind.COUNT or rule.measure.metric != "calls":
+    if rule.metric != "calls":
         parts.append(f"{sample_size:,} {noun}")
     return show(rule, value) + (f" ({', '.join(parts)})" if parts else "")
 

@@ -13,7 +13,8 @@ from watchglass_alerts.rules import Rule
 from watchglass_alerts.rules_file import parse_rule
 from watchglass_store import Store
 
-T0 = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+# Lately, because the tables let go of what is old.
+T0 = (datetime.now(UTC) - timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @dataclass
