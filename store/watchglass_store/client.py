@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import clickhouse_connect
+from clickhouse_connect.common import set_setting
 from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
 
 from watchglass_store.address import Address
@@ -20,6 +21,7 @@ from watchglass_store.translation import translated
 if TYPE_CHECKING:
     import pandas as pd
 
+set_setting("dict_parameter_format", "map")  # the default, JSON, is not how ClickHouse reads a bound Map
 _PLACEHOLDER = re.compile(r"\{\s*\w+\s*:")
 _UNFIT = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, struct.error)
 """What the driver raises for a value that does not fit its column."""

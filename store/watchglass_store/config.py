@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field, field_validator
 from watchglass_store.address import Address
 
 
-class StoreConfig(BaseModel, frozen=True, extra="forbid"):
+class StoreConfig(BaseModel, frozen=True, extra="forbid", hide_input_in_errors=True):
     """Where the data is. Environment: `WATCHGLASS_STORE__URL`, `WATCHGLASS_STORE__PORT` and so on."""
 
     url: str = Field(

@@ -120,8 +120,8 @@ def test_scores_know_what_could_not_be_scored(store, readonly_store):
 def test_alerts_are_the_latest_state_of_rules_that_exist(store, readonly_store):
     def event(rule, state, minutes_ago):
         then = NOW - timedelta(minutes=minutes_ago)
-        return {"time": then, "kind": "transition", "rule": rule, "labels": {"model": "m"}, "slot": then, "state": state,
-                "severity": "warning", "value": 1.0, "since": then}  # fmt: skip
+        seen = {"time": then, "slot": then, "since": then, "state": state, "severity": "warning", "value": 1.0}
+        return {"kind": "transition", "rule": rule, "labels": {"model": "m"}, **seen}
 
     store.insert("alert_events", [
         event("a", "firing", 9), event("a", "inactive", 5), event("b", "pending", 9), event("b", "firing", 5),
