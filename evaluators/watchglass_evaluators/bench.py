@@ -12,6 +12,9 @@ from watchglass_evaluators.library.bleu import Bleu
 from watchglass_evaluators.library.profanity import Profanity
 from watchglass_evaluators.library.rouge import Rouge
 
+QUICK, WHOLE = (150, 3), (1_000, 7)
+"""Calls and rounds."""
+
 _WORDS = 100
 """Words in a text: a usual answer."""
 
@@ -28,7 +31,7 @@ def run(*, quick: bool) -> list[dict[str, Any]]:
         between the two's values. A rate is the median over alternated rounds, in CPU seconds of one thread; for a
         library that is not installed it is None.
     """
-    count, rounds = (150, 3) if quick else (1_000, 7)
+    count, rounds = QUICK if quick else WHOLE
     calls = make_calls(count)
     return [
         _compare("rouge", Rouge(), "rouge-score 1+2+L", _rouge_score(), calls, rounds),
