@@ -1,5 +1,6 @@
 """The collector: receivers, spool and drains wired together."""
 
+import time
 from pathlib import Path
 
 from watchglass_collector.admission import stages
@@ -61,8 +62,9 @@ class Collector:
         """
         self._grpc.stop()
         self._http.stop()
+        give_up = time.monotonic() + self._stop_timeout_s
         for drain in self._drains:
-            drain.finish(self._stop_timeout_s / len(self._drains))
+            drain.finish(max(0.0, give_up - time.monotonic()))
         self._spool.close()
 
     @property
