@@ -5,7 +5,8 @@ from pathlib import Path
 import streamlit as st
 
 from watchglass_dashboards import pages
-from watchglass_dashboards.ui.layout import guarded
+from watchglass_dashboards.ui.filters import filters
+from watchglass_dashboards.ui.layout import guarded, header
 
 STATIC = Path(__file__).parent / "static"
 
@@ -13,5 +14,10 @@ st.set_page_config(page_title="Watchglass", page_icon=str(STATIC / "icon.svg"), 
 st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
 st.html(STATIC / "app.css")
 page = st.navigation(pages.by_section(), position="sidebar", expanded=True)
+info = pages.PAGES[pages.address_of(page)]
 with guarded():
+    # Drawn here and not by the pages: a widget of one page would forget its value on another.
+    if not info.is_hidden:
+        header(info.title, info.subtitle)
+        filters()
     page.run()

@@ -16,13 +16,26 @@ class PageInfo:
     title: str
     icon: str
     section: str  # heading in the sidebar
-    is_hidden: bool = False  # reached by links only
+    subtitle: str = ""
+    is_hidden: bool = False  # reached by links only; draws its own header and has no filter row
 
 
 #: Address -> page; the first is the start page.
 PAGES: dict[str, PageInfo] = {
-    "overview": PageInfo("watchglass_dashboards.views.overview:page", "Overview", ":material/dashboard:", "Monitor"),
-    "traces": PageInfo("watchglass_dashboards.views.traces:page", "Traces", ":material/account_tree:", "Monitor"),
+    "overview": PageInfo(
+        "watchglass_dashboards.views.overview:page",
+        "Overview",
+        ":material/dashboard:",
+        "Monitor",
+        "Traffic, latency, cost and quality of every deployed model",
+    ),
+    "traces": PageInfo(
+        "watchglass_dashboards.views.traces:page",
+        "Traces",
+        ":material/account_tree:",
+        "Monitor",
+        "Every call, with its prompt and answer",
+    ),
     "trace": PageInfo("watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True),
 }
 
@@ -39,6 +52,11 @@ def page(address: str) -> st.Page:
         default=address == next(iter(PAGES)),
         visibility="hidden" if info.is_hidden else "visible",
     )
+
+
+def address_of(opened: st.Page) -> str:
+    """The address of a page; Streamlit says '' for the start page."""
+    return opened.url_path or next(iter(PAGES))
 
 
 def by_section() -> dict[str, list[st.Page]]:

@@ -1,9 +1,9 @@
 """How the process is started: nothing of the user's may change it, nothing secret shows."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
-import tomllib
 
 import watchglass_dashboards
 from watchglass_dashboards import DashboardConfig, command

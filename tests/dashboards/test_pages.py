@@ -56,12 +56,13 @@ def test_overview_shows_every_score_with_its_sample(view, seeded):
 
 def test_overview_obeys_its_filters(view, seeded):
     chats = of_last_day(seeded.seed, seeded.seed.chats)
+    calls = of_last_day(seeded.seed, seeded.seed.calls)
     for query, expected in (
         ({"service": "contract-review"}, [c for c in chats if c["service_name"] == "contract-review"]),
         ({"env": "staging", "model": "gpt-4.1-mini"}, [
             c for c in chats if c["environment"] == "staging" and c["response_model"] == "gpt-4.1-mini"
         ]),
-        ({"kind": "Tools"}, [c for c in of_last_day(seeded.seed, seeded.seed.calls) if c["operation_name"] == "execute_tool"]),
+        ({"kind": "Tools"}, [c for c in calls if c["operation_name"] == "execute_tool"]),
     ):  # fmt: skip
         page = view("overview", range="24h", **query)
         healthy(page)

@@ -26,17 +26,17 @@ FORBIDDEN = {
 FORBIDDEN_COLUMNS = {"MarkdownColumn", "ImageColumn", "ButtonColumn"}
 #: These render their texts as markdown.
 MARKDOWN = {
-    "markdown", "caption", "title", "header", "subheader", "metric", "button", "badge", "error", "warning", "info", "success",
-    "toast", "expander", "page_link", "tabs", "kpi", "card", "nothing", "checkbox", "toggle", "radio", "spinner", "progress",
-    "popover", "menu_button", "dialog",
+    "markdown", "caption", "title", "header", "subheader", "metric", "button", "badge", "error", "warning", "info",
+    "success", "toast", "expander", "page_link", "tabs", "kpi", "card", "nothing", "checkbox", "toggle", "radio",
+    "spinner", "progress", "popover", "menu_button", "dialog",
 }  # fmt: skip
 #: Arguments of those that are no text.
-NO_TEXT = {"icon", "icon_position", "key", "width", "color", "delta_color", "chart_data", "chart_type", "query_params", "anchor",
-           "on_click", "on_change", "gap", "change", "better", "trend", "position", "type"}  # fmt: skip
+NO_TEXT = {"icon", "icon_position", "key", "width", "color", "delta_color", "chart_data", "chart_type", "query_params",
+           "anchor", "on_click", "on_change", "gap", "change", "better", "trend", "position", "type"}  # fmt: skip
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {
-    "label", "count", "percent", "percent_range", "seconds", "usd", "score", "change", "clock", "zone_name", "len", "detail",
-    "_evidence", "fresh_line", "page", "sum", "min", "max",
+    "label", "count", "percent", "percent_range", "seconds", "usd", "score", "change", "clock", "zone_name", "len",
+    "detail", "_evidence", "fresh_line", "page", "sum", "min", "max",
 }  # fmt: skip
 #: Functions whose own arguments are such texts already; their callers are checked.
 FURNITURE = {"layout.py"}
@@ -63,9 +63,9 @@ def _assigned(tree: ast.AST) -> dict[str, list[ast.expr]]:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and isinstance(node.func.value, ast.Name)
+            and node.func.attr in ("append", "extend")
         ):
-            if node.func.attr in ("append", "extend"):
-                found.setdefault(node.func.value.id, []).extend(node.args)
+            found.setdefault(node.func.value.id, []).extend(node.args)
     return found
 
 

@@ -23,6 +23,8 @@ _BUCKETS_S = (60, 300, 900, 3600, 7200, 21600, 86400)
 _MOST_BUCKETS = 130
 _LONGEST = timedelta(days=400)
 
+_SELECTION, _ADDRESS = "_selection", "_address"
+
 _CHAT = ("chat", "text_completion", "generate_content")
 _OPERATIONS: dict[str, tuple[str, ...]] = {
     "Model calls": _CHAT,
@@ -87,8 +89,8 @@ def viewer_zone() -> tzinfo:
     return zone(st.context.timezone)
 
 
-def filters() -> Selection:
-    """Draw the filter row and return what is chosen."""
+def filters() -> None:
+    """Draw the filter row; `selection` says what is chosen."""
     since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=30)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="filters"):
         between = _between()
@@ -113,7 +115,20 @@ def filters() -> Selection:
             label_visibility="collapsed",
             width=170,
         )
-    return Selection(chosen, between, service or "", environment or "", tuple(models), kind)
+    st.session_state[_SELECTION] = Selection(chosen, between, service or "", environment or "", tuple(models), kind)
+    st.session_state[_ADDRESS] = st.query_params.to_dict()
+
+
+def selection() -> Selection:
+    """What is chosen in the filter row of this page."""
+    chosen: Selection = st.session_state[_SELECTION]
+    return chosen
+
+
+def last_address() -> dict[str, str]:
+    """The query of the last page with filters, for a link back to it."""
+    address: dict[str, str] = st.session_state.get(_ADDRESS, {})
+    return address
 
 
 def _range() -> str:

@@ -10,9 +10,9 @@ from watchglass_dashboards import pages
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
 from watchglass_dashboards.ui.alerts import alert_strip, delivery_line
-from watchglass_dashboards.ui.filters import Selection, filters, parse_between
+from watchglass_dashboards.ui.filters import Selection, parse_between, selection
 from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, guarded, header, kpi, nothing
+from watchglass_dashboards.ui.layout import card, fresh_line, guarded, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.quality import quality, score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
@@ -24,18 +24,17 @@ REFRESH = "15s"
 
 def page() -> None:
     """Draw the page."""
-    header("Overview", "Traffic, latency, cost and quality of every deployed model")
-    _board(filters())
+    _board(selection())
 
 
 @st.fragment(run_every=REFRESH)
-def _board(selection: Selection) -> None:
+def _board(chosen: Selection) -> None:
     with guarded():
         fresh = fresh_line()
         if fresh.last_received is None:
             first_span(fresh.spans)
             return
-        scope, bucket_s = selection.scope(datetime.now(UTC)), selection.bucket_s
+        scope, bucket_s = chosen.scope(datetime.now(UTC)), chosen.bucket_s
         with st.skeleton(height=500):
             now, before = read(queries.totals, scope)
             course = read(queries.series, scope, bucket_s)
@@ -44,10 +43,10 @@ def _board(selection: Selection) -> None:
             nothing("No such call in this time range. Choose a longer one, or other filters.")
             return
         times = buckets(int(scope.start.timestamp()), int(scope.end.timestamp()), bucket_s)
-        _numbers(now, before, course, times, selection)
+        _numbers(now, before, course, times, chosen)
         _charts(course, times, bucket_s)
-        _by_model(selection)
-        quality(scope, score_bucket_s(selection.bucket_s))
+        _by_model(chosen)
+        quality(scope, score_bucket_s(chosen.bucket_s))
         delivery_line(scope)
 
 
@@ -103,7 +102,7 @@ def _numbers(
     before: dict[str, Any] | None,
     course: Sequence[dict[str, Any]],
     times: Sequence[int],
-    selection: Selection,
+    chosen: Selection,
 ) -> None:
     old: dict[str, Any] = before or {}
     calls, errors = now["n_calls"], now["n_errors"]
@@ -115,7 +114,7 @@ def _numbers(
     shares = [row["n_errors"] / row["n_calls"] for row in course]
     per_bucket = [row["n_input_tokens"] + row["n_output_tokens"] for row in course]
     with st.grid(6, min_column_width=150, gap="small"):
-        kpi("Calls", format.count(calls), selection.noun, change=format.change(calls, old.get("n_calls")), trend=counts)
+        kpi("Calls", format.count(calls), chosen.noun, change=format.change(calls, old.get("n_calls")), trend=counts)
         kpi(
             "Error rate",
             format.percent(errors / calls),
@@ -204,8 +203,8 @@ def _link_to_dragged(event: Any) -> None:
         st.page_link(pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=address)
 
 
-def _by_model(selection: Selection) -> None:
-    rows = read(queries.by_model, selection.scope(datetime.now(UTC)))
+def _by_model(chosen: Selection) -> None:
+    rows = read(queries.by_model, chosen.scope(datetime.now(UTC)))
     config = st.column_config
     with card("By service and model", "most calls first"):
         st.dataframe(

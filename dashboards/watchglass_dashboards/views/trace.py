@@ -3,6 +3,7 @@
 import streamlit as st
 
 from watchglass_dashboards import pages
+from watchglass_dashboards.ui.filters import last_address
 from watchglass_dashboards.ui.layout import header
 from watchglass_dashboards.ui.text import label
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
@@ -14,7 +15,8 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap=None):
             header("Trace", label(trace_id, 64) if is_id(trace_id) else "One request, span by span")
-        st.page_link(pages.page("traces"), label="All traces", icon=":material/arrow_back:")
+        back = last_address()
+        st.page_link(pages.page("traces"), label="All traces", icon=":material/arrow_back:", query_params=back)
     if not trace_id:
         st.info("**Which trace?** Open one from the list of traces.", icon=":material/timeline:")
         return

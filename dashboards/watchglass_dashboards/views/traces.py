@@ -12,9 +12,9 @@ import streamlit as st
 from watchglass_dashboards import pages
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
-from watchglass_dashboards.ui.filters import Selection, filters, viewer_zone
+from watchglass_dashboards.ui.filters import selection, viewer_zone
 from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import fresh_line, header, nothing
+from watchglass_dashboards.ui.layout import fresh_line, nothing
 from watchglass_dashboards.ui.text import one_line
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
 from watchglass_store.queries import pages_traces as queries
@@ -29,16 +29,14 @@ _ORDERS: dict[str, queries.Order] = {"Newest": "newest", "Slowest": "slowest", "
 
 def page() -> None:
     """Draw the page."""
-    header("Traces", "Every call, with its prompt and answer")
-    selection = filters()
-    chosen = _narrow(selection.scope(datetime.now(UTC)))
+    chosen = _narrow(selection().scope(datetime.now(UTC)))
     fresh = fresh_line()
     if fresh.last_received is None:
         first_span(fresh.spans)
         return
     with st.skeleton(height=500):
         total = read(queries.count_calls, chosen)
-    number = _pager(total, selection)
+    number = _pager(total)
     if not total:
         nothing("No call matches. Choose a longer time range, or fewer filters.")
         return
@@ -102,11 +100,11 @@ def _narrow(scope: Scope) -> CallFilter:
     )
 
 
-def _pager(total: int, selection: Selection) -> int:
+def _pager(total: int) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         many = total > queries.COUNT_LIMIT
         st.caption(
-            f"{'more than ' if many else ''}{min(total, queries.COUNT_LIMIT):,} {selection.noun}", width="content"
+            f"{'more than ' if many else ''}{min(total, queries.COUNT_LIMIT):,} {selection().noun}", width="content"
         )
         return st.pagination(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))), key="page", bind="query-params")
 

@@ -101,7 +101,8 @@ def freshness(store: Store) -> Freshness:
         """
         SELECT min(seen) AS scored_through, toInt64(sum(failed)) AS failed, count() AS evaluators
         FROM (
-            SELECT evaluator, maxIf(watermark, event = 'batch') AS seen, countIf(event IN ('error', 'quarantine')) AS failed
+            SELECT evaluator, maxIf(watermark, event = 'batch') AS seen,
+                   countIf(event IN ('error', 'quarantine')) AS failed
             FROM evaluation_log WHERE time > now() - INTERVAL 1 DAY
             GROUP BY evaluator HAVING seen > toDateTime64(0, 3)
         )

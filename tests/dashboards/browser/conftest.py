@@ -131,7 +131,9 @@ class Tab:
         self.page.wait_for_timeout(100)
         self.page.wait_for_function(
             """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
-                  && !document.querySelector('[data-stale="true"]')""",
+                  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
+                  && [...document.querySelectorAll('[data-testid$="Chart"]')]
+                       .every(chart => chart.querySelector('canvas, svg'))""",
             timeout=60_000,
         )
 

@@ -18,7 +18,7 @@ def _shoot(page, folder, name):
     size = page.viewport_size
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 60")
     page.set_viewport_size({"width": size["width"], "height": max(700, min(int(height), 2200))})
-    page.wait_for_timeout(400)
+    page.wait_for_timeout(2500 if _FOLDER else 300)
     target = folder / f"{name}.png"
     page.screenshot(path=target)
     page.set_viewport_size(size)
