@@ -174,7 +174,7 @@ def require_free(ports: Mapping[str, tuple[str, int]]) -> str | None:
 
 
 def die_with_parent() -> None:
-    """In a supervised process on Linux: end when the supervisor dies, even by kill -9; an orphan would hold the data."""
+    """On Linux, end a supervised process when its supervisor dies, even by kill -9: an orphan would hold the data."""
     if os.environ.get(SUPERVISED) != "1" or sys.platform != "linux":
         return
     parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)

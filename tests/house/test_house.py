@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("store", "collector", "evaluators", "alerts", "dashboards", "cli")
@@ -85,18 +86,22 @@ def test_tables_are_the_headings_of_docs_schema() -> None:
     assert tables <= set(re.findall(r"^#+ `?(\w+)`?", docs, re.MULTILINE))
 
 
-def test_every_setting_is_in_the_example_file() -> None:
+def test_the_example_file_shows_every_setting_with_its_default() -> None:
     from watchglass_cli.settings import Settings
 
     example = (ROOT / "watchglass.example.toml").read_text(encoding="utf-8")
-    tomllib.loads(example)
+    assert tomllib.loads(example) == {section: {} for section in Settings.model_fields}, "nothing is set by copying it"
+    shown = tomllib.loads(re.sub(r"^# ([a-z_]+ = |\[)", r"\1", example, flags=re.MULTILINE))
     for section, part in Settings.model_fields.items():
-        assert f"[{section}]" in example
-        body = example.split(f"[{section}]")[1].split("\n[")[0]
-        assert part.annotation is not None
-        for key in part.annotation.model_fields:
-            shown = re.search(rf"^(# )?{key} = ", body, re.MULTILINE) or f"[{section}.{key}" in example
-            assert shown, f"watchglass.example.toml lacks {section}.{key}"
+        model = part.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for key, field in model.model_fields.items():
+            named = key in shown[section] or f"For example: {key} = " in example
+            assert named, f"watchglass.example.toml lacks {section}.{key}"
+            assert field.description, f"{section}.{key} has no description"
+        settings = {key: value for key, value in shown[section].items() if not isinstance(value, dict)}
+        assert model(**settings) == model(), f"watchglass.example.toml shows another default in [{section}]"
 
 
 def test_nothing_names_the_place_it_was_built_in() -> None:
