@@ -28,8 +28,12 @@ def load() -> list[Convention]:
 
 
 def views() -> list[tuple[str, str]]:
-    """Name and CREATE statement of every materialized view that reads `otel_traces` or `otel_logs`."""
-    from watchglass_collector.conventions.log_views import event_view, score_view
-    from watchglass_collector.conventions.span_view import span_view
+    """Name and CREATE statement of everything that leads from `otel_traces` and `otel_logs` to calls and scores.
 
-    return [span_view(load()), event_view(), score_view()]
+    In order of creation: materialized views, and tables without storage between them.
+    """
+    from watchglass_collector.conventions.log_views import event_view, score_view
+    from watchglass_collector.conventions.rebuilt_view import rebuilt_views
+    from watchglass_collector.conventions.span_view import span_views
+
+    return [*span_views(load()), *rebuilt_views(), event_view(), score_view()]

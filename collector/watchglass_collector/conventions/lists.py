@@ -1,7 +1,7 @@
 """SQL that puts lists together again which clients spread over numbered keys.
 
-Works on entries `(meaning, number, inner number, text)`. They are sorted once and split where the item changes, so the
-cost grows with the list and not with its square.
+The entries of all lists are sorted once and split where the item changes, so the cost grows with the lists and not with
+their square.
 """
 
 from watchglass_collector.conventions.convention import LISTS
@@ -12,19 +12,27 @@ from watchglass_collector.conventions.sql import quote, strings
 _CONVERSATIONS = 2
 """The first lists are messages; the others are lists of objects."""
 
+_PLAIN = ("id", "content", "name", "description")
+"""Members of objects that are text even where they look like JSON."""
+
 
 def listed(entries: str) -> str:
     """Array of (list, JSON of an item), in the order of the items.
 
     Args:
-        entries: Expression of the entries.
+        entries: Array expression: (meaning, key, text) of each attribute that means something.
     """
-    item = f"intDiv(e.1, {LIST_SPAN}) * 65536 + e.2"
-    ordered = f"arraySort(e -> ({item}, e.1, e.3), arrayFilter(e -> e.1 >= {LIST_SPAN}, {entries}))"
-    # One lambda argument names what is used twice: ClickHouse analyses every copy of an expression.
-    parts = f"arrayMap(e -> (intDiv(e.1 % {LIST_SPAN}, {PRIORITIES}), e.3, e.4, intDiv(e.1, {LIST_SPAN})), s)"
-    groups = f"arrayMap(s -> arraySplit((p, d) -> d != 0, {parts}, arrayDifference(arrayMap(e -> {item}, s))), [{ordered}])[1]"
-    return f"arrayMap(g -> (g[1].4, if(g[1].4 <= {_CONVERSATIONS}, {_message('g')}, {_object('g')})), {groups})"
+    number = r"toUInt16OrZero(extract(e.2, '\\.(\\d+)'))"
+    inner = r"toUInt16OrZero(extract(e.2, '\\.\\d+\\D+\\.(\\d+)'))"
+    # (item, part, inner number, list, text): one sort brings the parts of an item together, and these in order.
+    entry = (
+        f"(intDiv(e.1, {LIST_SPAN}) * 65536 + {number}, intDiv(e.1 % {LIST_SPAN}, {PRIORITIES}), {inner}, "
+        f"intDiv(e.1, {LIST_SPAN}), e.3)"
+    )
+    ordered = f"arraySort(arrayMap(e -> {entry}, arrayFilter(e -> e.1 >= {LIST_SPAN}, {entries})))"
+    groups = f"arrayMap(s -> arraySplit((e, d) -> d != 0, s, arrayDifference(s.1)), [{ordered}])[1]"
+    item = f"if(g[1].4 <= {_CONVERSATIONS}, {_message('g')}, {_object('g')})"
+    return f"arrayMap(g -> (g[1].4, {item}), arrayFilter(g -> notEmpty(g), {groups}))"
 
 
 def list_json(number: int, items: str) -> str:
@@ -38,40 +46,40 @@ def _part(name: str) -> int:
 
 
 def _message(parts: str) -> str:
-    """SQL: one message from its parts (kind, inner number, text)."""
+    """SQL: one message from its parts."""
 
     def value(name: str, among: str = parts) -> str:
-        return f"arrayFirst(p -> p.1 = {_part(name)}, {among}).3"
+        return f"arrayFirst(p -> p.2 = {_part(name)}, {among}).5"
 
     def json(name: str, among: str = parts) -> str:
         return f"toJSONString({value(name, among)})"
 
-    several = f"arraySort(p -> p.2, arrayFilter(p -> p.1 IN ({_part('part_text')}, {_part('part_uri')}), {parts}))"
-    image = """concat('{"type":"uri","modality":"image","uri":', toJSONString(p.3), '}')"""
-    part = f"if(p.1 = {_part('part_uri')}, {image}, {text_part('toJSONString(p.3)')})"
+    # Each of several content parts and of several calls comes with its own inner number.
+    several = f"arraySort(p -> p.3, arrayFilter(p -> p.2 IN ({_part('part_text')}, {_part('part_uri')}), {parts}))"
+    image = """concat('{"type":"uri","modality":"image","uri":', toJSONString(p.5), '}')"""
+    part = f"if(p.2 = {_part('part_uri')}, {image}, {text_part('toJSONString(p.5)')})"
     one = f"if({value('content')} = '', [], [{text_part(json('content'))}])"
     answer = f"[{tool_call_response(json('tool_call_id'), json('content'))}]"
     spoken = f"if({value('tool_call_id')} != '', {answer}, firstNonDefault(arrayMap(p -> {part}, {several}), {one}))"
-    asked = f"arraySort(p -> p.2, arrayFilter(p -> p.1 >= {_part('call_id')}, {parts}))"
-    calls = f"arrayMap(s -> arraySplit((p, d) -> d != 0, s, arrayDifference(s.2)), [{asked}])[1]"
+    asked = f"arraySort(p -> p.3, arrayFilter(p -> p.2 >= {_part('call_id')}, {parts}))"
+    calls = f"arrayMap(s -> arraySplit((p, d) -> d != 0, s, arrayDifference(s.3)), [{asked}])[1]"
     call = tool_call(*(json(name, "c") for name in ("call_id", "call_name", "call_arguments")))
     all_parts = f"arrayConcat({spoken}, arrayMap(c -> {call}, arrayFilter(c -> notEmpty(c), {calls})))"
-    speaker = f"firstNonDefault({value('role')}, if(g[1].4 = 1, 'user', 'assistant'))"
+    speaker = f"firstNonDefault({value('role')}, if({parts}[1].4 = 1, 'user', 'assistant'))"
     return message(speaker, all_parts, value("finish_reason"))
 
 
 def _object(parts: str) -> str:
     """SQL: one object from its parts: `{"id": …, "content": …}`; a part that is JSON itself stays JSON."""
-    names = [
-        (place + 1, index + 1, name) for place, parts in enumerate(LISTS.values()) for index, name in enumerate(parts)
-    ]
-    objects = [entry for entry in names if entry[0] > _CONVERSATIONS]
-    codes = [place * 64 + index for place, index, _ in objects]
-    name = f"transform(p.4 * 64 + p.1, {codes}, {strings(name for _, _, name in objects)}, '')"
-    texts = "('id', 'content', 'name', 'description')"
-    bound = f"arrayMap(p -> ({name}, p.3), {parts})"
-    json = f"if(n.1 NOT IN {texts} AND isValidJSON(n.2), n.2, toJSONString(n.2))"
-    whole = f"n.1 = {quote('definition')}"
-    members = f"arrayMap(n -> if({whole}, {json}, concat(toJSONString(n.1), ':', {json})), {bound})"
-    joined = f"arrayStringConcat({members}, ',')"
-    return f"if({parts}[1].1 = 1 AND {parts}[1].4 = {list(LISTS).index('tool_definitions') + 1}, {joined}, concat('{{', {joined}, '}}'))"
+    names = {
+        (place + 1) * PRIORITIES + index + 1: name
+        for place, members in enumerate(LISTS.values())
+        if place >= _CONVERSATIONS
+        for index, name in enumerate(members)
+    }
+    name = f"transform(p.4 * {PRIORITIES} + p.2, {list(names)}, {strings(names.values())}, '')"
+    json = f"if(n.1 NOT IN ({', '.join(map(quote, _PLAIN))}) AND isValidJSON(n.2), n.2, toJSONString(n.2))"
+    members = f"arrayMap(n -> concat(toJSONString(n.1), ':', {json}), arrayMap(p -> ({name}, p.5), {parts}))"
+    whole = f"if(isValidJSON({parts}[1].5), {parts}[1].5, toJSONString({parts}[1].5))"
+    is_whole = f"transform({parts}[1].4 * {PRIORITIES} + {parts}[1].2, {list(names)}, {strings(names.values())}, '')"
+    return f"if({is_whole} = 'definition', {whole}, concat('{{', arrayStringConcat({members}, ','), '}}'))"

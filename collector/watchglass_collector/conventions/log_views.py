@@ -39,21 +39,25 @@ _DIRECTIONS = ("higher_is_better", "lower_is_better", "neutral")
 def event_view() -> tuple[str, str]:
     """Name and CREATE statement of the view from message events to `llm_call_parts.event_messages`."""
     names = ", ".join(map(quote, (*MESSAGE_EVENTS, DETAILS)))
-    # In a choice the message is a member of its own, and the finish reason stands beside it.
-    choice = (
-        "if(startsWith(message, '{\"'), concat('{\"finish_reason\":', "
-        "firstNonDefault(JSONExtractRaw(Body, 'finish_reason'), 'null'), ',', substring(message, 2)), Body)"
+    # A choice has its message as a member; the finish reason, and with some clients the tool calls, are beside it.
+    beside = "".join(
+        f"if(JSONHas(Body, {quote(name)}), concat('\"{name}\":', JSONExtractRaw(Body, {quote(name)}), ','), ''), "
+        for name in ("finish_reason", "tool_calls")
     )
+    choice = f"if(startsWith(message, '{{\"'), concat('{{', {beside}substring(message, 2)), Body)"
     element = f"if(startsWith(Body, '{{'), {choice}, if(Body = '', '', toJSONString(Body)))"
+    instructions = messages.system_parts("LogAttributes['gen_ai.system_instructions']")
     rows = (
-        f"SELECT *, {_EVENT} AS event, JSONExtractRaw(Body, 'message') AS message, "
-        f"concat('[', {element}, ']') AS element\nFROM otel_logs WHERE event IN ({names}) AND SpanId != ''"
+        f"SELECT Timestamp, TraceId, SpanId, LogAttributes, {instructions} AS instructions, {_EVENT} AS event, "
+        f"JSONExtractRaw(Body, 'message') AS message, concat('[', {element}, ']') AS element\n"
+        f"FROM otel_logs WHERE event IN ({names}) AND SpanId != ''"
     )
     details = ", ".join(f"LogAttributes[{quote(key)}]" for key in DETAILS_ATTRIBUTES)
     kinds = ", ".join(quote(kind) for kind, _ in DETAILS_ATTRIBUTES.values())
     written = f"if(event = {quote(DETAILS)}, [{details}], [element])"
     roles = f"if(event = {quote(DETAILS)}, ['user', 'assistant'], [{_from_event(1)}])"
-    said = messages.conversations(rows, written, roles)
+    keep = ("event", "Timestamp", "TraceId", "SpanId", "instructions")
+    said = messages.rebuilt(messages.read(rows, keep, written), keep, roles)
     bare = f"if(event = {quote(DETAILS)}, x, substring(if(k = 'system', JSONExtractRaw(x, 1, 'parts'), x), 2, -1))"
     text = messages.all_text("p")
     prompt = messages.last_user_text("p")
@@ -62,18 +66,17 @@ def event_view() -> tuple[str, str]:
         f"if(k = 'input_messages', {prompt}, {text}))"
     )
     kind = f"if(event = {quote(DETAILS)}, [{kinds}], [{_from_event(0)}])"
-    instructions = messages.system_parts("LogAttributes['gen_ai.system_instructions']")
     entries = (
-        f"arrayFilter(e -> e.4 != '', arrayPushBack(arrayMap((k, x, p) -> {entry}, {kind}, canonical, parsed), "
-        f"(toUInt64(toUnixTimestamp64Nano(Timestamp)), 'system_instructions', '', {instructions}, '')))"
+        f"arrayFilter(e -> e.4 != '', arrayPushBack(arrayMap((k, x, p) -> {entry}, {kind}, canonical, meant), "
+        f"(toUInt64(toUnixTimestamp64Nano(Timestamp)), 'system_instructions', '', instructions, '')))"
     )
-    columns = [
-        ("day", f"toDate({retained('Timestamp', _CALL_RETENTION_DAYS)}, 'UTC')"),
-        ("trace_id", "TraceId"),
-        ("span_id", "SpanId"),
-        ("received_at", "now64(3)"),
-        ("event_messages", entries),
-    ]
+    columns = {
+        "day": f"toDate({retained('Timestamp', _CALL_RETENTION_DAYS)}, 'UTC')",
+        "trace_id": "TraceId",
+        "span_id": "SpanId",
+        "received_at": "now64(3)",
+        "event_messages": entries,
+    }
     select = f"SELECT {selected(columns)}\nFROM ({said}) WHERE notEmpty(event_messages)"
     return EVENTS_NAME, f"CREATE MATERIALIZED VIEW {EVENTS_NAME} TO llm_call_parts AS\n{select}"
 
@@ -96,34 +99,28 @@ def score_view() -> tuple[str, str]:
     said = "toFloat64OrNull(LogAttributes['gen_ai.evaluation.score.value'])"
     value = f"if(isFinite({said}), {said}, NULL)"
     label = attribute("gen_ai.evaluation.score.label")
-    columns = [
-        ("name", attribute("gen_ai.evaluation.name")),
-        ("evaluator", f"firstNonDefault({attribute('watchglass.evaluator.name')}, ScopeName)"),
-        ("evaluator_version", f"firstNonDefault({attribute('watchglass.evaluator.version')}, toString(ScopeVersion))"),
-        ("trace_id", "TraceId"),
-        ("span_id", "SpanId"),
-        ("value", value),
-        ("label", label),
-        ("explanation", attribute("gen_ai.evaluation.explanation")),
-        ("source", one_of(attribute("watchglass.score.source"), _SOURCES, "external")),
-        ("direction", one_of(attribute("watchglass.score.direction"), _DIRECTIONS, "neutral")),
-        (
-            "error",
-            f"multiIf(value IS NOT NULL, '', {label} != '', {attribute('error.type')}, "
-            f"firstNonDefault({attribute('error.type')}, 'no score'))",
-        ),
-        ("call_time", retained("Timestamp", _SCORE_RETENTION_DAYS)),
-        ("created_at", "now64(3)"),
-        ("service_name", "ServiceName"),
-        (
-            "environment",
-            "firstNonDefault(ResourceAttributes['deployment.environment.name'], "
-            "ResourceAttributes['deployment.environment'])",
-        ),
-        ("model", f"firstNonDefault({attribute('gen_ai.response.model')}, {attribute('gen_ai.request.model')})"),
-        ("prompt_name", attribute("gen_ai.prompt.name")),
-        ("prompt_version", attribute("gen_ai.prompt.version")),
-    ]
+    columns = {
+        "name": attribute("gen_ai.evaluation.name"),
+        "evaluator": f"firstNonDefault({attribute('watchglass.evaluator.name')}, ScopeName)",
+        "evaluator_version": f"firstNonDefault({attribute('watchglass.evaluator.version')}, toString(ScopeVersion))",
+        "trace_id": "TraceId",
+        "span_id": "SpanId",
+        "value": value,
+        "label": label,
+        "explanation": attribute("gen_ai.evaluation.explanation"),
+        "source": one_of(attribute("watchglass.score.source"), _SOURCES, "external"),
+        "direction": one_of(attribute("watchglass.score.direction"), _DIRECTIONS, "neutral"),
+        "error": f"multiIf(value IS NOT NULL, '', {label} != '', {attribute('error.type')}, "
+        f"firstNonDefault({attribute('error.type')}, 'no score'))",
+        "call_time": retained("Timestamp", _SCORE_RETENTION_DAYS),
+        "created_at": "now64(3)",
+        "service_name": "ServiceName",
+        "environment": "firstNonDefault(ResourceAttributes['deployment.environment.name'], "
+        "ResourceAttributes['deployment.environment'])",
+        "model": f"firstNonDefault({attribute('gen_ai.response.model')}, {attribute('gen_ai.request.model')})",
+        "prompt_name": attribute("gen_ai.prompt.name"),
+        "prompt_version": attribute("gen_ai.prompt.version"),
+    }
     select = (
         f"SELECT {selected(columns)}\nFROM otel_logs\n"
         f"WHERE {_EVENT} = {quote(EVALUATION)} AND SpanId != '' AND {attribute('gen_ai.evaluation.name')} != ''"

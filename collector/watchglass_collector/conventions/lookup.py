@@ -72,8 +72,14 @@ class Lookup:
         shape = "replaceRegexpAll(k, '\\\\.\\\\d+', '.#')"
         return f"arrayMap(k -> {_look_up(f'{rank} * {_KEYS} + {_look_up(shape, numbers)}', meanings)}, {keys})"
 
-    def operation(self, said: str, rank: str) -> str:
-        """The operation in our words."""
+    def operation(self, said: str, rank: str, is_call: str) -> str:
+        """The operation in our words.
+
+        Args:
+            said: String expression: the operation in theirs.
+            rank: Place of the convention.
+            is_call: Condition: a span that names no operation is nevertheless about a model.
+        """
         words = {
             f"{place} {theirs}": ours
             for place, convention in enumerate(self.conventions)
@@ -82,7 +88,7 @@ class Lookup:
         defaults = strings(convention.default_operation for convention in self.conventions)
         return (
             f"transform(concat(toString({rank}), ' ', {said}), {strings(words)}, {strings(words.values())}, "
-            f"{defaults}[{rank} + 1])"
+            f"if({is_call}, {defaults}[{rank} + 1], 'chain'))"
         )
 
     def name(self, rank: str) -> str:

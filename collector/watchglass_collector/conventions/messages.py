@@ -4,11 +4,13 @@ The expressions never fail: text that is not what it claims to be becomes the te
 use twice by mapping over a list of tuples, because ClickHouse analyses every copy of a subexpression on every insert.
 """
 
-from watchglass_collector.conventions.sql import quote
+from collections.abc import Sequence
+
+from watchglass_collector.conventions.sql import level, quote
 
 _PARTS = "parts Array(Tuple(type String, content String))"
-MESSAGES_TYPE = f"Array(Tuple(role String, content String, finish_reason String, {_PARTS}))"
-"""What `JSONExtract` reads a message list as. `content` on the message itself gives the providers' own form away."""
+MESSAGES_TYPE = f"Array(Tuple(role String, finish_reason String, {_PARTS}))"
+"""What `JSONExtract` reads a message list as. Whatever is not of this shape is simply not there."""
 
 _HEX = "[0-9a-fA-F]"
 _LONE_SURROGATES = (
@@ -35,7 +37,8 @@ def message(role: str, parts: str, finish_reason: str = "''") -> str:
         if finish_reason == "''"
         else f""", if({finish_reason} = '', '', concat(',"finish_reason":', toJSONString({finish_reason})))"""
     )
-    return f"""concat('{{"role":', toJSONString({role}), ',"parts":[', arrayStringConcat({parts}, ','), ']'{reason}, '}}')"""
+    said = f"arrayStringConcat({parts}, ',')"
+    return f"""concat('{{"role":', toJSONString({role}), ',"parts":[', {said}, ']'{reason}, '}}')"""
 
 
 def text_message(role: str, text: str) -> str:
@@ -107,7 +110,11 @@ def provider_messages(elements: str, role: str, finish_reason: str = "''") -> st
         "JSONExtractRaw(c, 'args'))",
     )
     answered = "firstNonDefault(JSONExtractRaw(m.1, 'tool_call_id'), JSONExtractRaw(m.1, 'id'))"
-    contents = "if(startsWith(m.3, '['), JSONExtractArrayRaw(m.3), [m.3])"
+    # An embedding may come as the content of a choice: numbers are nobody's words.
+    contents = (
+        "arrayFilter(e -> startsWith(e, '{') OR startsWith(e, '\"'), "
+        "if(startsWith(m.3, '['), JSONExtractArrayRaw(m.3), [m.3]))"
+    )
     parts = (
         "arrayConcat(multiIf(m.3 IN ('', 'null', '\"\"'), [], "
         f"m.2 = 'tool', [{tool_call_response(answered, 'm.3')}], "
@@ -123,36 +130,15 @@ def repaired(json: str) -> str:
     return f"if({json} = '' OR isValidJSON({json}), {json}, {mended})"
 
 
-def is_canonical(messages: str) -> str:
-    """Whether a list, read as `MESSAGES_TYPE`, is in the conventions' own form already."""
-    return f"notEmpty({messages}) AND arrayAll(m -> m.role != '' AND m.content = '', {messages})"
-
-
-def rebuilt(json: str, role: str) -> str:
-    """JSON of a message list, from anything that is not one in the conventions' own form.
-
-    Args:
-        json: String expression: providers' messages, one such message, a JSON string, or any text.
-        role: String expression: who is speaking where the text does not say.
-    """
-    elements = (
-        f"multiIf({json} = '', [], JSONType({json}) = 'Array', JSONExtractArrayRaw({json}), "
-        f"JSONHas({json}, 'content') OR JSONHas({json}, 'parts'), [{json}], [toJSONString({plain(json)})])"
-    )
-    return f"concat('[', arrayStringConcat({provider_messages(elements, role)}, ','), ']')"
-
-
 def plain(json: str) -> str:
     """The text of a JSON string, else the text itself."""
     return f"if(startsWith({json}, '\"') AND isValidJSON({json}), JSONExtractString({json}), {json})"
 
 
 def texts(messages: str) -> str:
-    """Array(String): the text of each message of a list read as `MESSAGES_TYPE`; '' for one without text; a refusal is text."""
-    return (
-        f"arrayMap(m -> arrayStringConcat(arrayMap(p -> p.content, arrayFilter(p -> p.type IN ('text', 'refusal'), m.parts)), '\\n'), "
-        f"{messages})"
-    )
+    """Array(String): the text of each message of a list read as `MESSAGES_TYPE`, '' for none; a refusal is text."""
+    spoken = "arrayMap(p -> p.content, arrayFilter(p -> p.type IN ('text', 'refusal'), m.parts))"
+    return f"arrayMap(m -> arrayStringConcat({spoken}, '\\n'), {messages})"
 
 
 def last_user_text(messages: str) -> str:
@@ -172,19 +158,41 @@ def system_parts(text: str) -> str:
     return f"multiIf({text} = '', '', startsWith({text}, '[') AND isValidJSON({text}), {text}, {wrapped})"
 
 
-def conversations(rows: str, written: str, roles: str) -> str:
-    """Rows with two more columns: `canonical`, JSON lists in the conventions' own form, and `parsed`, what they say.
+def read(rows: str, keep: Sequence[str], written: str) -> str:
+    """Rows with what conversations say.
+
+    Adds `mended`, the JSON; `said`, each list as `MESSAGES_TYPE`; `is_canonical`, 1 where a list is in the
+    conventions' own form, or is none.
 
     Args:
         rows: A SELECT.
+        keep: Names of its columns to pass on.
         written: Array(String) expression: message lists in whatever form, '' for none.
-        roles: Array(String) expression: who is speaking in each where it does not say.
     """
-    read = f"JSONExtract(x, {quote(MESSAGES_TYPE)})"
-    mended = f"SELECT *, arrayMap(x -> {repaired('x')}, {written}) AS mended\nFROM ({rows})"
-    parsed = f"SELECT *, arrayMap(x -> {read}, mended) AS first_read\nFROM ({mended})"
-    form = f"if(x = '' OR ({is_canonical('m')}), x, {rebuilt('x', 'r')})"
-    form = f"arrayMap((x, m, r) -> {form}, mended, first_read, {roles})"
-    canonical = f"SELECT *, {form} AS canonical\nFROM ({parsed})"
-    again = f"arrayMap((x, y, m) -> if(x = y, m, {read}), canonical, mended, first_read)"
-    return f"SELECT *, {again} AS parsed\nFROM ({canonical})"
+    listed = f"arrayMap(x -> JSONExtract(x, {quote(MESSAGES_TYPE)}), mended)"
+    own_form = "notEmpty(l) AND arrayAll(m -> m.role != '' AND notEmpty(m.parts), l)"
+    mended = level(rows, keep, {"mended": f"arrayMap(x -> {repaired('x')}, {written})"})
+    said = level(mended, [*keep, "mended"], {"said": listed})
+    form = f"arrayMap((x, l) -> x = '' OR {own_form}, mended, said)"
+    return level(said, [*keep, "mended", "said"], {"is_canonical": form})
+
+
+def rebuilt(rows: str, keep: Sequence[str], roles: str) -> str:
+    """Rows that `read` gave, with every list in the conventions' own form.
+
+    Adds `canonical`, the JSON, and `meant`, each list as `MESSAGES_TYPE`.
+
+    Args:
+        rows: A SELECT that `read` gave.
+        keep: Names of its columns to pass on.
+        roles: Array(String) expression: who is speaking in each list where it does not say.
+    """
+    elements = (
+        f"multiIf(JSONType(x) = 'Array', JSONExtractArrayRaw(x), "
+        f"JSONHas(x, 'content') OR JSONHas(x, 'parts'), [x], [toJSONString({plain('x')})])"
+    )
+    listed = f"concat('[', arrayStringConcat({provider_messages(elements, 'r')}, ','), ']')"
+    canonical = f"arrayMap((x, c, r) -> if(c, x, {listed}), mended, is_canonical, {roles})"
+    again = f"arrayMap((x, c, l) -> if(c, l, JSONExtract(x, {quote(MESSAGES_TYPE)})), canonical, is_canonical, said)"
+    below = level(rows, [*keep, "is_canonical", "said"], {"canonical": canonical})
+    return level(below, [*keep, "canonical"], {"meant": again})

@@ -1,209 +1,214 @@
-"""The materialized view from `otel_traces` to `llm_call_parts`, one for all conventions.
+"""The materialized views from `otel_traces` to `llm_call_parts`.
 
-Level by level: keep the spans that a convention recognises; look up what each of their attributes means; sort the
-meaningful ones into fields (a map) and lists; give each column its type; bring both conversations, input and output,
-into one form. Each level names what the next needs, so that nothing is looked up or parsed twice.
+The first keeps the spans that a convention recognises, looks up what each attribute means and reads the messages; it
+writes to `llm_spans`, a table without storage. The second gives every column its type. What is dear and seldom needed,
+numbered lists and messages in another form than the conventions' own, is left to `rebuilt_view`.
 """
 
 from collections.abc import Sequence
 
 from watchglass_collector.conventions import messages
 from watchglass_collector.conventions.convention import COUNTS, LISTS, MODEL_CALLS, NUMBERS, TEXTS, Convention
-from watchglass_collector.conventions.lists import list_json, listed
-from watchglass_collector.conventions.lookup import NOBODY, PRIORITIES, Lookup, meaning
-from watchglass_collector.conventions.sql import quote, retained, selected
+from watchglass_collector.conventions.lookup import LIST_SPAN, NOBODY, PRIORITIES, Lookup, meaning
+from watchglass_collector.conventions.sql import level, quote, retained, selected
 
-NAME = "llm_calls_from_spans"
+SPANS = "llm_spans"
 RETENTION_DAYS = 30
+
+# A span without its attributes, carried from level to level as one column: column of `otel_traces`, and type.
+_SPAN = {
+    "start_time": ("Timestamp", "DateTime64(9)"),
+    "trace_id": ("TraceId", "String"),
+    "span_id": ("SpanId", "String"),
+    "parent_span_id": ("ParentSpanId", "String"),
+    "duration_ns": ("Duration", "UInt64"),
+    "span_name": ("SpanName", "String"),
+    "service_name": ("ServiceName", "String"),
+    "status": ("StatusCode", "String"),
+    "status_message": ("StatusMessage", "String"),
+    "resource": ("ResourceAttributes", "Map(LowCardinality(String), String)"),
+    "event_times": ("`Events.Timestamp`", "Array(DateTime64(9))"),
+    "event_names": ("`Events.Name`", "Array(LowCardinality(String))"),
+    "exception": (
+        "`Events.Attributes`[indexOf(`Events.Name`, 'exception')]",
+        "Map(LowCardinality(String), String)",
+    ),
+}
+
+# Column of llm_spans -> its type.
+_SPANS_COLUMNS = {
+    "span": f"Tuple({', '.join(f'{name} {kind}' for name, (_, kind) in _SPAN.items())})",
+    "rank": "UInt16",
+    "entries": "Array(Tuple(meaning UInt16, key LowCardinality(String), text String))",
+    "fields": "Map(UInt16, Nullable(String))",
+    "operation": "String",
+    "step_output": "String",
+    "mended": "Array(String)",
+    "said": f"Array({messages.MESSAGES_TYPE})",
+    "is_canonical": "Array(UInt8)",
+}
 
 _DOCUMENTS_TYPE = "Array(Tuple(content String, text String, page_content String))"
 _PARAMETERS = ("model", "temperature", "top_p", "max_tokens", "max_completion_tokens", "max_output_tokens")
 _PARAMETERS_TYPE = f"Tuple({', '.join(f'{name} Nullable(String)' for name in _PARAMETERS)})"
 _IS_MODEL_CALL = f"operation IN ({', '.join(map(quote, MODEL_CALLS))})"
-_IS_ERROR = "status IN ('Error', 'STATUS_CODE_ERROR')"
+_HAS_STEP_MESSAGES = "operation NOT IN ('embeddings', 'retrieval', 'execute_tool')"
 
 # More than any real call has; above it a number is a mistake that would drown every sum it is part of.
-_MOST_TOKENS = 10**12
+_MOST = 10**12
 
 
-def span_view(conventions: Sequence[Convention]) -> tuple[str, str]:
-    """The view's name and CREATE statement.
+def span_views(conventions: Sequence[Convention]) -> list[tuple[str, str]]:
+    """Name and CREATE statement of `llm_spans` and of the views to it and from it.
 
     Args:
         conventions: In order of precedence: the first that recognises a span reads it.
     """
-    return NAME, f"CREATE MATERIALIZED VIEW {NAME} TO llm_call_parts AS\n{_final(Lookup(conventions))}"
-
-
-def _level(columns: Sequence[tuple[str, str]], below: str, *, keep: bool = True) -> str:
-    return f"SELECT {'*, ' if keep else ''}{selected(columns)}\nFROM ({below})"
-
-
-def _recognised(lookup: Lookup) -> str:
-    """Spans of any convention, with the meaning of each attribute."""
-    rows = selected(
-        [
-            ("start_time", "Timestamp"),
-            ("trace_id", "TraceId"),
-            ("span_id", "SpanId"),
-            ("parent_span_id", "ParentSpanId"),
-            ("duration_ns", "Duration"),
-            ("span_name", "SpanName"),
-            ("service_name", "ServiceName"),
-            ("status", "StatusCode"),
-            ("status_message", "StatusMessage"),
-            ("resource", "ResourceAttributes"),
-            ("event_times", "`Events.Timestamp`"),
-            ("event_names", "`Events.Name`"),
-            ("exception", "`Events.Attributes`[indexOf(`Events.Name`, 'exception')]"),
-            ("keys", "mapKeys(SpanAttributes)"),
-            ("texts", "mapValues(SpanAttributes)"),
-            ("rank", lookup.rank()),
-        ]
-    )
-    found = f"SELECT {rows}\nFROM otel_traces WHERE rank < {NOBODY}"
-    return _level([("meanings", lookup.meanings("keys", "rank"))], found)
-
-
-def _entries(lookup: Lookup) -> str:
-    """Attributes that mean something, as (meaning, number, inner number, text), best source of each field first."""
-    has = "m > 0 AND v != ''"
-    kept = [
-        ("kept_keys", f"arrayFilter((k, m, v) -> {has}, keys, meanings, texts)"),
-        ("kept_meanings", f"arrayFilter((m, v) -> {has}, meanings, texts)"),
-        ("kept_texts", f"arrayFilter((v, m) -> {has}, texts, meanings)"),
+    lookup = Lookup(conventions)
+    columns = ", ".join(f"{name} {kind}" for name, kind in _SPANS_COLUMNS.items())
+    to_spans, to_calls = "llm_spans_from_traces", "llm_calls_from_spans"
+    return [
+        (SPANS, f"CREATE TABLE {SPANS} ({columns}) ENGINE = Null"),
+        (to_spans, f"CREATE MATERIALIZED VIEW {to_spans} TO {SPANS} AS\n{_read(lookup)}"),
+        (to_calls, f"CREATE MATERIALIZED VIEW {to_calls} TO llm_call_parts AS\n{_calls(lookup)}"),
     ]
-    number = r"toUInt16OrZero(extract(k, '\\.(\\d+)'))"
-    inner = r"toUInt16OrZero(extract(k, '\\.\\d+\\D+\\.(\\d+)'))"
-    entry = f"arrayMap((m, k, v) -> (m, {number}, {inner}, v), kept_meanings, kept_keys, kept_texts)"
-    entries = _level([("entries", f"arraySort({entry})")], _level(kept, _recognised(lookup)))
-    fields = f"mapFromArrays(arrayMap(e -> intDiv(e.1, {PRIORITIES}), entries), entries.4)"
-    return _level([("fields", fields), ("listed", listed("entries"))], entries)
 
 
-def _field(name: str) -> str:
+def _meant(lookup: Lookup) -> str:
+    """Spans of any convention, with the attributes that mean something there, a field's best source first."""
+    span = f"({', '.join(source for source, _ in _SPAN.values())})"
+    found = (
+        f"SELECT {span} AS span, {lookup.rank()} AS rank, mapKeys(SpanAttributes) AS keys, "
+        f"mapValues(SpanAttributes) AS texts\nFROM otel_traces WHERE rank < {NOBODY}"
+    )
+    entry = f"arrayMap((m, k, v) -> (m, k, v), {lookup.meanings('keys', 'rank')}, keys, texts)"
+    entries = f"arraySort(arrayFilter(e -> e.1 > 0 AND e.3 != '', {entry}))"
+    return level(found, ["span", "rank"], {"entries": entries})
+
+
+def field(name: str) -> str:
+    """Nullable(String) expression: a field of a row of `llm_spans`."""
     return f"fields[{meaning(name) // PRIORITIES}]"
 
 
-def _typed(lookup: Lookup) -> str:
-    """Fields that other columns depend on."""
-    token = lookup.first_token("event_names")
-    delay = "toUnixTimestamp64Nano(event_times[first_token]) - toUnixTimestamp64Nano(start_time)"
-    lists = [(f"{name}_list", list_json(place + 1, "listed")) for place, name in enumerate(LISTS)]
-    below = _level(
-        [
-            ("operation", lookup.operation(_field("operation"), "rank")),
-            ("first_token", token),
-            ("parameters", f"JSONExtract({_field('parameters')}, {quote(_PARAMETERS_TYPE)})"),
-            ("step_output", messages.plain(_field("step_output"))),
-            *lists,
-        ],
-        _entries(lookup),
-    )
-    documents = f"firstNonDefault({_field('retrieval_documents')}, retrieval_documents_list)"
-    return _level(
-        [
-            ("event_delay_s", f"if(first_token = 0, NULL, ({delay}) / 1e9)"),
-            ("is_conversation", f"{_IS_MODEL_CALL} AND operation != 'embeddings' OR operation IN {_STEPS}"),
-            ("documents", documents),
-            (
-                "error",
-                f"multiIf({_field('error_type')} != '', {_field('error_type')}, NOT {_IS_ERROR}, '', "
-                "firstNonDefault(exception['exception.type'], '_OTHER'))",
-            ),
-        ],
-        below,
-    )
-
-
-_STEPS = "('invoke_agent', 'invoke_workflow', 'chain')"
-
-
-def _conversations(lookup: Lookup) -> str:
-    """Input and output, two elements of one array so that ClickHouse analyses what is done to them once."""
-    step_input = f"if(is_conversation OR operation = 'retrieval', {_field('step_input')}, '')"
-    written = (
-        f"[firstNonDefault({_field('input')}, input_messages_list, "
-        f"{messages.text_message(quote('user'), step_input)}), "
-        f"firstNonDefault({_field('output')}, output_messages_list, "
-        f"{messages.text_message(quote('assistant'), 'if(is_conversation, step_output, ' + quote('') + ')')})]"
-    )
-    return messages.conversations(_typed(lookup), written, "['user', 'assistant']")
-
-
-def _number(column: str) -> str:
-    """SQL: Nullable number, NULL for what is none, or is out of any sensible range."""
-    sources = [f"toFloat64OrNull({_field(column)})"]
-    match column:
-        case "request_max_tokens":
-            sources += [f"toFloat64OrNull(parameters.{name})" for name in _PARAMETERS if name.startswith("max_")]
-        case "request_temperature" | "request_top_p":
-            sources += [f"toFloat64OrNull(parameters.{column.removeprefix('request_')})"]
-        case "time_to_first_token_s":
-            sources += ["event_delay_s"]
-    value = f"coalesce({', '.join(sources)})" if len(sources) > 1 else sources[0]
-    ranged = f"arrayMap(x -> if(x >= 0 AND x <= {_MOST_TOKENS}, x, NULL), [{value}])[1]"
-    return f"accurateCastOrNull({ranged}, 'Int64')" if column in COUNTS else ranged
-
-
-def _final(lookup: Lookup) -> str:
-    """The columns of `llm_call_parts`."""
-    texts = {
-        **{column: _field(column) for column in TEXTS},
-        "request_model": f"firstNonDefault({_field('request_model')}, ifNull(parameters.model, ''))",
-        "response_id": f"firstNonDefault({_field('response_id')}, "
-        f"if({_IS_MODEL_CALL}, JSONExtractString({_field('step_output')}, 'id'), ''))",
-        "agent_name": f"firstNonDefault({_field('agent_name')}, "
-        f"if(operation = 'invoke_agent', {_field('step_name')}, ''))",
-        "tool_name": f"firstNonDefault({_field('tool_name')}, "
-        f"if(operation = 'execute_tool', {_field('step_name')}, ''))",
-        "tool_call_arguments": f"firstNonDefault({_field('tool_call_arguments')}, "
-        f"if(operation = 'execute_tool', {_field('step_input')}, ''))",
-        "tool_call_result": f"firstNonDefault({_field('tool_call_result')}, "
-        "if(operation = 'execute_tool', step_output, ''))",
-        "system_instructions": messages.system_parts(_field("system_instructions")),
-        "tool_definitions": f"firstNonDefault({_field('tool_definitions')}, tool_definitions_list)",
-        "retrieval_documents": "documents",
-        "input_messages": "nullIf(canonical[1], '[]')",
-        "output_messages": "nullIf(canonical[2], '[]')",
-        "prompt_text": messages.last_user_text("parsed[1]"),
-        "response_text": messages.all_text("parsed[2]"),
-        "context_text": _context("documents"),
-        "environment": "firstNonDefault(resource['deployment.environment.name'], resource['deployment.environment'])",
-        "project": "firstNonDefault(resource['openinference.project.name'], resource['service.namespace'])",
-        "error_type": "error",
-        "error_message": "if(error = '', '', firstNonDefault(status_message, exception['exception.message']))",
+def _read(lookup: Lookup) -> str:
+    """What the spans are about, and the messages that they hold whole."""
+    fields = f"mapFromArrays(arrayMap(e -> intDiv(e.1, {PRIORITIES}), entries), entries.3)"
+    keep = ["span", "rank", "entries", "fields"]
+    typed = level(_meant(lookup), keep[:-1], {"fields": f"CAST({fields}, 'Map(UInt16, Nullable(String))')"})
+    model = f"coalesce({field('request_model')}, {field('input')}, {field('output')}) IS NOT NULL"
+    about = {
+        "operation": lookup.operation(f"ifNull({field('operation')}, '')", "rank", model),
+        "step_output": messages.plain(f"ifNull({field('step_output')}, '')"),
+        "lists": f"arrayMap(e -> intDiv(e.1, {LIST_SPAN}), entries)",
     }
-    numbers = [(column, _number(column)) for column in (*COUNTS, *NUMBERS)]
-    usage = f"{_IS_MODEL_CALL} AND (usage_input_tokens IS NOT NULL OR usage_output_tokens IS NOT NULL)"
-    columns = [
-        ("day", f"toDate({retained('start_time', RETENTION_DAYS)}, 'UTC')"),
-        *(
-            (name, name)
-            for name in ("trace_id", "span_id", "parent_span_id", "start_time", "span_name", "service_name")
-        ),
-        ("received_at", "now64(3)"),
-        ("duration_s", "duration_ns / 1e9"),
-        ("convention", lookup.name("rank")),
-        ("operation_name", "operation"),
-        *((column, f"nullIf({text}, '')") for column, text in texts.items()),
-        *numbers,
-        ("usage_counted", usage),
-        ("finish_reasons", _finish_reasons()),
-    ]
-    return _level(columns, _conversations(lookup), keep=False)
+    step = f"if({_HAS_STEP_MESSAGES} OR operation = 'retrieval', ifNull({field('step_input')}, ''), '')"
+    result = f"if({_HAS_STEP_MESSAGES}, step_output, '')"
+    lists = list(LISTS)
+    written = ", ".join(
+        f"multiIf({field(side)} IS NOT NULL, assumeNotNull({field(side)}), "
+        f"has(lists, {lists.index(f'{side}_messages') + 1}), '', {messages.text_message(quote(role), text)})"
+        for side, role, text in (("input", "user", step), ("output", "assistant", result))
+    )
+    return messages.read(level(typed, keep, about), [*keep, "operation", "step_output"], f"[{written}]")
+
+
+def _calls(lookup: Lookup) -> str:
+    """The columns of `llm_call_parts`, NULL where this span does not say or leaves it to `rebuilt_view`."""
+    documents = f"ifNull({field('retrieval_documents')}, '')"
+    texts = {
+        **{column: field(column) for column in TEXTS},
+        "request_model": f"coalesce({field('request_model')}, parameters.model)",
+        "response_id": f"coalesce({field('response_id')}, "
+        f"if({_IS_MODEL_CALL}, nullIf(JSONExtractString(step_output, 'id'), ''), NULL))",
+        "agent_name": f"coalesce({field('agent_name')}, if(operation = 'invoke_agent', {field('step_name')}, NULL))",
+        "tool_name": f"coalesce({field('tool_name')}, if(is_tool, {field('step_name')}, NULL))",
+        "tool_call_arguments": f"coalesce({field('tool_call_arguments')}, if(is_tool, {field('step_input')}, NULL))",
+        "tool_call_result": f"coalesce({field('tool_call_result')}, if(is_tool, nullIf(step_output, ''), NULL))",
+        "system_instructions": messages.system_parts(field("system_instructions")),
+        "input_messages": "if(is_canonical[1], nullIf(mended[1], ''), NULL)",
+        "output_messages": "if(is_canonical[2], nullIf(mended[2], ''), NULL)",
+        "prompt_text": f"if(is_canonical[1], nullIf({messages.last_user_text('said[1]')}, ''), NULL)",
+        "response_text": f"if(is_canonical[2], nullIf({messages.all_text('said[2]')}, ''), NULL)",
+        "context_text": f"nullIf({context_text(documents)}, '')",
+        "environment": "coalesce(nullIf(span.resource['deployment.environment.name'], ''), "
+        "nullIf(span.resource['deployment.environment'], ''))",
+        "project": "coalesce(nullIf(span.resource['openinference.project.name'], ''), "
+        "nullIf(span.resource['service.namespace'], ''))",
+        "error_type": "error",
+        "error_message": "if(error IS NULL, NULL, "
+        "coalesce(nullIf(span.status_message, ''), nullIf(span.exception['exception.message'], '')))",
+    }
+    columns = {
+        "day": f"toDate({retained('span.start_time', RETENTION_DAYS)}, 'UTC')",
+        **{name: f"span.{name}" for name in (*list(_SPAN)[:4], "span_name", "service_name")},
+        "received_at": "now64(3)",
+        "duration_s": "span.duration_ns / 1e9",
+        "convention": lookup.name("rank"),
+        "operation_name": "operation",
+        **texts,
+        **{column: f"counts[{place + 1}]" for place, column in enumerate(COUNTS)},
+        **{column: f"numbers[{place + 1}]" for place, column in enumerate(NUMBERS)},
+        "usage_counted": f"{_IS_MODEL_CALL} AND (counts[2] IS NOT NULL OR counts[3] IS NOT NULL)",
+        "finish_reasons": _finish_reasons(),
+    }
+    return f"SELECT {selected(columns)}\nFROM ({_typed(lookup)})"
+
+
+def _typed(lookup: Lookup) -> str:
+    """Numbers, and what several columns depend on. Arrays, so that ClickHouse analyses a conversion once."""
+    delay = "(toUnixTimestamp64Nano(span.event_times[first_token]) - toUnixTimestamp64Nano(span.start_time)) / 1e9"
+    said = {name: field(name) for name in (*COUNTS, *NUMBERS)}
+    for column, names in (
+        ("request_max_tokens", _PARAMETERS[3:]),
+        ("request_temperature", ("temperature",)),
+        ("request_top_p", ("top_p",)),
+    ):
+        said[column] = f"coalesce({said[column]}, {', '.join(f'parameters.{name}' for name in names)})"
+    said["time_to_first_token_s"] = (
+        f"coalesce({said['time_to_first_token_s']}, if(first_token = 0, NULL, toString({delay})))"
+    )
+    number = f"if(toFloat64OrNull(x) >= 0 AND toFloat64OrNull(x) <= {_MOST}, toFloat64OrNull(x), NULL)"
+    no_error = "span.status NOT IN ('Error', 'STATUS_CODE_ERROR')"
+    error = f"if({no_error}, NULL, coalesce(nullIf(span.exception['exception.type'], ''), '_OTHER'))"
+    parameters = f"JSONExtract(ifNull({field('parameters')}, ''), {quote(_PARAMETERS_TYPE)})"
+    keep = ["span", "rank", "fields", "operation", "step_output", "mended", "said", "is_canonical"]
+    below = level(
+        f"SELECT * FROM {SPANS}",
+        keep,
+        {
+            "parameters": parameters,
+            "first_token": lookup.first_token("span.event_names"),
+            "is_tool": "operation = 'execute_tool'",
+            "error": f"coalesce({field('error_type')}, {error})",
+        },
+    )
+    counts = ", ".join(said[name] for name in COUNTS)
+    numbers = ", ".join(said[name] for name in NUMBERS)
+    return level(
+        below,
+        [*keep, "parameters", "is_tool", "error"],
+        {
+            "counts": f"arrayMap(x -> accurateCastOrNull({number}, 'Int64'), [{counts}])",
+            "numbers": f"arrayMap(x -> {number}, [{numbers}])",
+        },
+    )
 
 
 def _finish_reasons() -> str:
     """SQL: from a JSON list, a JSON string with a list in it, or a word; else from the answers themselves."""
-    said = messages.plain(_field("finish_reasons"))
-    listed_words = f"arrayMap(x -> if(startsWith(x, '['), JSONExtract(x, 'Array(String)'), [x]), [{said}])[1]"
-    words = f"firstNonDefault(arrayFilter(x -> x NOT IN ('', 'null', 'None'), {listed_words}), "
-    return f"{words}arrayFilter(x -> x != '', parsed[2].finish_reason))"
+    said = f"arrayMap(x -> {messages.plain('x')}, [ifNull({field('finish_reasons')}, '')])"
+    words = f"arrayMap(x -> if(startsWith(x, '['), JSONExtract(x, 'Array(String)'), [x]), {said})[1]"
+    both = f"if(notEmpty({field('finish_reasons')}), {words}, said[2].finish_reason)"
+    return f"arrayFilter(x -> x NOT IN ('', 'null', 'None'), {both})"
 
 
-def _context(documents: str) -> str:
-    """SQL: the text of retrieved documents, a blank line between two."""
-    read = f"JSONExtract({documents}, {quote(_DOCUMENTS_TYPE)})"
-    found = f"arrayMap(d -> firstNonDefault(d.content, d.text, d.page_content), {read})"
+def context_text(documents: str) -> str:
+    """String expression: the text of retrieved documents, a blank line between two.
+
+    Args:
+        documents: String expression, a JSON list of objects.
+    """
+    text = "firstNonDefault(d.content, d.text, d.page_content)"
+    found = f"arrayMap(d -> {text}, JSONExtract({documents}, {quote(_DOCUMENTS_TYPE)}))"
     return f"arrayStringConcat(arrayFilter(t -> t != '', {found}), '\\n\\n')"

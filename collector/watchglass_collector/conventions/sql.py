@@ -1,6 +1,6 @@
 """Small pieces of ClickHouse SQL that every view is built from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 def quote(text: str) -> str:
@@ -14,11 +14,23 @@ def strings(texts: Iterable[str]) -> str:
     return "[" + ", ".join(quote(text) for text in texts) + "]"
 
 
-def selected(columns: Sequence[tuple[str, str]]) -> str:
-    """A select list from (alias, expression)."""
-    return ",\n  ".join(
-        expression if alias == expression else f"{expression} AS {alias}" for alias, expression in columns
-    )
+def selected(columns: Mapping[str, str]) -> str:
+    """A select list from name -> expression."""
+    return ",\n  ".join(name if name == value else f"{value} AS {name}" for name, value in columns.items())
+
+
+def level(below: str, keep: Sequence[str], columns: Mapping[str, str]) -> str:
+    """A SELECT over another, of some of its columns and of new ones.
+
+    Naming an expression this way is what keeps a later one, that uses it twice, short. Keep few columns: what
+    ClickHouse needs to analyse a level, on every insert, grows with their number.
+
+    Args:
+        below: A SELECT.
+        keep: Names of the columns to pass on.
+        columns: Name -> expression of the new ones.
+    """
+    return f"SELECT {selected({name: name for name in keep} | dict(columns))}\nFROM ({below})"
 
 
 def one_of(value: str, allowed: Iterable[str], otherwise: str) -> str:

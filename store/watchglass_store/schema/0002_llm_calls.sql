@@ -159,7 +159,8 @@ SELECT
     ifNull(p.prompt_name, '') AS prompt_name, ifNull(p.prompt_version, '') AS prompt_version,
     request_temperature, request_top_p, request_max_tokens, usage_input_tokens, usage_output_tokens,
     usage_cache_read_input_tokens, usage_cache_write_input_tokens, usage_reasoning_output_tokens,
-    ifNull(p.usage_counted, 0) AS usage_counted, arraySort(p.finish_reasons) AS finish_reasons,
+    ifNull(p.usage_counted, 0) AS usage_counted,
+    if(notEmpty(p.finish_reasons), arraySort(p.finish_reasons), arraySort(arrayDistinct(arrayFilter(r -> r != '', arrayMap(m -> JSONExtractString(m.message, 'finish_reason'), output_events))))) AS finish_reasons,
     ifNull(p.error_type, '') AS error_type, ifNull(p.error_message, '') AS error_message,
     time_to_first_token_s, cost_usd
 FROM llm_call_parts AS p FINAL
