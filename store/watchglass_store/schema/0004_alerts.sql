@@ -51,7 +51,7 @@ CREATE TABLE alert_events (
     error String
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (rule, time)
+ORDER BY (kind, rule, time)
 TTL toDate(time) + INTERVAL 400 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
