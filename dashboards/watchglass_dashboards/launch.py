@@ -23,13 +23,14 @@ def command(config: DashboardConfig, store_config: StoreConfig, data_dir: Path) 
         store_config: Where the data is.
         data_dir: The data directory; holds the read-only user's credentials.
     """
+    data_dir = data_dir.resolve()
     home = data_dir / "dashboard"
     home.mkdir(parents=True, exist_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     environment |= {
         "HOME": str(home),
         "USERPROFILE": str(home),
-        SOURCE_VARIABLE: Source(store_config, data_dir.resolve()).to_json(),
+        SOURCE_VARIABLE: Source(store_config, data_dir).to_json(),
         HOSTS_VARIABLE: ",".join(config.allowed_hosts),
     }
     argv = [sys.executable, "-m", "watchglass_dashboards", "--server.address", config.host]

@@ -24,19 +24,20 @@ HOSTILE = (
     "![i](https://evil.example/i.png) [link](javascript:alert(1)) https://evil.example/auto www.evil.example"
     ' me@evil.example :red[red] :material/home: $\\frac{1}{2}$ **bold** # head \u202egnp.exe =HYPERLINK("https://evil.example")'
 )
-QUESTIONS = (
-    "How do I reset my password if I no longer have access to the e-mail address?",
-    "Summarise the attached contract and list every termination clause.",
-    "The export job fails with HTTP 504 after 30 seconds, what should I check?",
-    "My invoice for October shows two charges for the same seat, can you correct it?",
-    "Which regions do you store customer data in, and can we pin it to one?",
-    "Can I downgrade in the middle of a month and keep my history?",
-)
-ANSWERS = (
-    "You can start the recovery from the sign-in page: choose another way, then confirm your identity with support.",
-    "The contract names three termination clauses: 9.1 for convenience, 9.2 for cause and 11.4 for change of control.",
-    "A 504 means the export took longer than the gateway allows. Narrow the date range or use the asynchronous export.",
-)
+TALKS = (
+    ("How do I reset my password if I no longer have access to the e-mail address?",
+     "Choose another way on the sign-in page, then confirm your identity with support."),
+    ("Summarise the attached contract and list every termination clause.",
+     "It has three: 9.1 for convenience, 9.2 for cause and 11.4 for a change of control."),
+    ("The export job fails with HTTP 504 after 30 seconds, what should I check?",
+     "A 504 means the gateway gave up first. Narrow the dates or use the asynchronous export."),
+    ("My invoice for October shows two charges for the same seat, can you correct it?",
+     "The second charge is the seat added on 14 October; it was credited this morning."),
+    ("Which regions do you store customer data in, and can we pin it to one?",
+     "Frankfurt, Virginia and Sydney. The Team plan pins a workspace to one of them."),
+    ("Can I downgrade in the middle of a month and keep my history?",
+     "Yes. The change applies from the next invoice, and nothing is deleted."),
+)  # fmt: skip
 MODELS = (("gpt-4.1-mini", 0.8, 0.0009), ("claude-sonnet-4.5", 1.7, 0.0054), ("qwen/qwen3-32b", 1.1, None))
 
 
@@ -113,7 +114,7 @@ def _trace(seed: Seed, dice: random.Random, start: datetime, number: int) -> Non
     trace = f"{dice.getrandbits(128):032x}"
     model, pace_s, price = MODELS[dice.choices((0, 1, 2), (5, 3, 2))[0]]
     wait_s = pace_s * dice.lognormvariate(0, 0.35)
-    question, answer = dice.choice(QUESTIONS), dice.choice(ANSWERS)
+    question, answer = dice.choice(TALKS)
     failed = dice.random() < 0.03
     tokens_in, tokens_out = dice.randint(300, 2400), 0 if failed else dice.randint(40, 500)
     where = {

@@ -49,6 +49,21 @@ def test_an_absolute_range_is_shown_and_can_be_left(tab, seeded):
     assert "from=" not in page.url
 
 
+def test_a_drag_over_the_traffic_leads_to_those_calls(tab):
+    page = tab.go("/?range=24h&service=support-bot")
+    chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
+    page.mouse.move(chart["x"] + chart["width"] * 0.4, chart["y"] + 120)
+    page.mouse.down()
+    page.mouse.move(chart["x"] + chart["width"] * 0.6, chart["y"] + 125, steps=4)
+    page.mouse.up()
+    page.get_by_role("link", name="Show these calls").click()
+    page.wait_for_url(re.compile(r"/traces\?.*from="))
+    tab.idle()
+    assert "service=support-bot" in page.url
+    assert page.locator(".st-key-unzoom").count() == 1
+    page.get_by_text(re.compile(r"^[\d,]+ model calls$")).wait_for()
+
+
 def test_a_row_opens_a_drawer_and_the_drawer_opens_the_page(tab):
     page = tab.go("/traces?range=24h")
     table = page.get_by_test_id("stDataFrame").bounding_box()
