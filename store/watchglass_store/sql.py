@@ -13,7 +13,7 @@ _TOKEN = re.compile(
       (?P<blank>\s++ | --[^\n]*+ | \#[ !][^\n]*+)
     | (?P<comment>/\*)
     | (?P<string>'(?:[^'\\]++|\\.|'')*+')
-    | (?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    | (?P<heredoc>\$\w*\$)
     | (?P<quoted>`(?:[^`\\]++|\\.|``)*+` | "(?:[^"\\]++|\\.|"")*+")
     | (?P<parameter>\{\s*[A-Za-z_]\w*\s*:[^{}]*\})
     | (?P<number>\d[\w.]*(?:(?<=[eEpP])[+-]\d+)?)
@@ -22,6 +22,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
+_HEREDOC_EDGE = re.compile(r"(?=(\$\w*\$))", re.ASCII)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
@@ -51,16 +52,24 @@ def tokens(text: str) -> Iterator[Token]:
     An unclosed string or quoted name shows as a symbol token holding its opening quote.
     """
     position = 0
+    last_edges: dict[str, int] | None = None
     while match := _TOKEN.match(text, position):
-        kind = match.lastgroup or "symbol"
-        if kind == "tag":
-            kind = "heredoc"
+        kind, start, position = match.lastgroup or "symbol", match.start(), match.end()
         if kind == "comment":
-            position = _comment_end(text, match.end())
-            continue
-        position = match.end()
-        if kind != "blank":
-            yield Token(kind, match.group(), match.start())
+            position = _comment_end(text, position)
+        elif kind == "heredoc":
+            if last_edges is None:
+                last_edges = {edge[1]: edge.start() for edge in _HEREDOC_EDGE.finditer(text)}
+            kind, position = _heredoc(text, match.group(), position, last_edges)
+        if kind not in ("blank", "comment"):
+            yield Token(kind, text[start:position], start)
+
+
+def _heredoc(text: str, edge: str, position: int, last_edges: dict[str, int]) -> tuple[str, int]:
+    """Return kind and end of what begins with $tag$; without a second $tag$ it is but a dollar sign."""
+    if last_edges[edge] < position:
+        return "symbol", position - len(edge) + 1
+    return "heredoc", text.index(edge, position) + len(edge)
 
 
 def _comment_end(text: str, position: int) -> int:

@@ -59,6 +59,7 @@ def test_tokens_lie_in_the_text_in_order(text: str) -> None:
         ("'a''b' 'a\\'b' ''", ["string"] * 3),
         ('`a``b` "a"', ["quoted", "quoted"]),
         ("$$ ' $$ $x$ $$ $x$", ["heredoc", "heredoc"]),
+        ("$$ $$ $$ $x$ $a", ["heredoc", "symbol", "symbol", "symbol", "word", "symbol", "word"]),
         ("{ a : String } { a }", ["parameter", "symbol", "word", "symbol"]),
         ("'unclosed", ["symbol", "word"]),
     ],
@@ -80,3 +81,9 @@ def test_the_engine_reads_quoted_text_as_what_it_was(store: Store, values: list[
     columns = {f"{index} {value}": value for index, value in enumerate(values)}
     sql = "SELECT " + ", ".join(f"{quote_string(value)} AS {quote_name(name)}" for name, value in columns.items())
     assert store.query(sql) == [columns]
+
+
+def test_lexing_takes_time_in_proportion_to_the_text() -> None:
+    """200,000 heredocs that never close; looking for each one's end would take minutes."""
+    text = "".join(f"$a{number}$ " for number in range(200_000))
+    assert sum(1 for _ in tokens(text)) == 400_000

@@ -19,7 +19,7 @@ from watchglass_store.server.compression import choose, encoder
 from watchglass_store.server.engine import Engine
 from watchglass_store.server.exchange import Exchange, Users, receive
 from watchglass_store.server.execution import Answer, Insert
-from watchglass_store.server.guard import Guard
+from watchglass_store.server.guard import MAX_CHARACTERS, Guard
 from watchglass_store.server.lanes import Lane
 from watchglass_store.server.problems import Problem, syntax_error
 from watchglass_store.server.streaming import AnswerStream
@@ -76,6 +76,7 @@ class Endpoint:
     async def _execute(self, exchange: Exchange, until_answered: ExitStack) -> Response:
         """Tell an INSERT with data, which is streamed in, from any other statement, which is read as a whole."""
         body = exchange.body()
+        limit = MAX_CHARACTERS if exchange.user.readonly else MAX_STATEMENT_BYTES
         read = exchange.values.get("query", "").encode()
         insert = statements.insert_head(exchange.values.get("query", ""))
         if insert is None:
@@ -89,8 +90,8 @@ class Endpoint:
             return await self._insert(exchange, insert, read, body)
         async for piece in body:
             read += piece
-            if len(read) > MAX_STATEMENT_BYTES:
-                raise Problem(307, "QUERY_IS_TOO_LARGE", f"The statement is longer than {MAX_STATEMENT_BYTES} bytes")
+            if len(read) > limit:
+                raise Problem(307, "QUERY_IS_TOO_LARGE", f"The statement is longer than {limit} bytes")
         try:
             text = read.decode()
         except UnicodeDecodeError:

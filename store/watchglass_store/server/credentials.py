@@ -53,7 +53,7 @@ def ensure_credentials(data_dir: Path) -> Credentials:
     """Read the passwords, making them first where there are none."""
     path = credentials_path(data_dir)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         users = {ADMINISTRATOR: secrets.token_urlsafe(32), READONLY: secrets.token_urlsafe(32)}
         unfinished = path.with_suffix(".new")
         unfinished.unlink(missing_ok=True)

@@ -60,7 +60,7 @@ class EmbeddedServer:
             return
         with contextlib.ExitStack() as stack:
             directory = self.data_dir / "store"
-            directory.mkdir(parents=True, exist_ok=True)
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             stack.enter_context(_ownership(directory))
             listener = stack.enter_context(_listen(self.config))
             _serve(stack, listener, _application(stack, directory / "chdb", self.data_dir))

@@ -44,7 +44,7 @@ TRANSPORT_PARAMETERS = frozenset(
     }
 )
 """URL parameters that say how to talk and are not settings of the statement."""
-MAX_FORM_PART_BYTES = 16 << 20
+MAX_FORM_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +176,11 @@ async def receive(request: Request, users: Users) -> Exchange:
 
 
 async def _form(request: Request) -> dict[str, str]:
+    length = request.headers.get("content-length", "")
+    if not length.isdecimal() or int(length) > MAX_FORM_BYTES:
+        raise Problem(307, "QUERY_IS_TOO_LARGE", f"A form must say its length, at most {MAX_FORM_BYTES} bytes")
     try:
-        form = await request.form(max_files=0, max_part_size=MAX_FORM_PART_BYTES)
+        form = await request.form(max_files=0, max_part_size=MAX_FORM_BYTES)
     except HTTPException as error:
         raise Problem(36, "BAD_ARGUMENTS", f"The form cannot be read: {error.detail}") from None
     return {key: value for key, value in form.items() if isinstance(value, str)}

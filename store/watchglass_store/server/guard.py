@@ -39,6 +39,7 @@ LIMITS: Mapping[str, str] = {
 HARMLESS_SETTINGS = frozenset({"date_time_input_format", "cast_string_to_dynamic_use_inference"})
 """Settings that clickhouse-connect sends with every statement; they are taken and have no effect."""
 MAX_CHARACTERS = 256 << 10
+MAX_NAME_LENGTH = 128
 MAX_CACHED = 2048
 MAX_CACHED_CHARACTERS = 16 << 10
 NAMES = ("word", "quoted")
@@ -98,7 +99,8 @@ class Guard:
         _check_databases(parts)
 
     def _check_called(self, name: Token) -> None:
-        if _bare(name) not in self._callable and not self._is_combined(_bare(name)):
+        called = _bare(name)
+        if called not in self._callable and not (len(called) <= MAX_NAME_LENGTH and self._is_combined(called)):
             raise readonly(f"The read-only user may not call {_shown(name)}")
 
     def _is_combined(self, name: str) -> bool:

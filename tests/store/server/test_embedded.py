@@ -151,6 +151,7 @@ def test_passwords_are_random_private_and_kept(tmp_path: Path) -> None:
     first = ensure_credentials(tmp_path)
     mode = stat.S_IMODE(credentials_path(tmp_path).stat().st_mode)
     assert mode == stat.S_IRUSR | stat.S_IWUSR
+    assert stat.S_IMODE((tmp_path / "store").stat().st_mode) == stat.S_IRWXU
     assert ensure_credentials(tmp_path) == load_credentials(tmp_path) == first
     assert len(first.administrator) > 40
     assert first.administrator != first.readonly
