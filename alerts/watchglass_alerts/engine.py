@@ -11,6 +11,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -90,14 +91,17 @@ class Engine:
         return RunReport(self.evaluate(now or self._clock()), self.deliver())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Evaluate and deliver until told to stop, each in its own thread, so that a slow channel delays no slot."""
-        deliverer = threading.Thread(target=self._loop, args=(self._deliver_once, stop), name="alert-delivery")
-        deliverer.start()
-        try:
-            self._loop(self._evaluate_once, stop)
-        finally:
-            stop.set()
-            deliverer.join()
+        """Evaluate and deliver until told to stop, each in its own thread, so that a slow channel delays no slot.
+
+        An error that nobody foresaw in either ends both and is raised here, for whoever restarts the process.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="alert-delivery") as pool:
+            delivery = pool.submit(self._loop, self._deliver_once, stop)
+            try:
+                self._loop(self._evaluate_once, stop)
+            finally:
+                stop.set()
+        delivery.result()
 
     def evaluate(self, now: datetime) -> EvaluationReport:
         """Evaluate the slots that are due, oldest first."""
@@ -155,6 +159,7 @@ class Engine:
         """Repeat until told to stop; a failing store is reported once and tried again."""
         is_failing = False
         while not stop.is_set():
+            again = False
             try:
                 again = work()
                 if is_failing:
@@ -163,6 +168,9 @@ class Engine:
             except StoreError as error:
                 if not is_failing:
                     logger.warning("the store does not answer; trying again every %g s: %s", WAIT_S, error)
-                is_failing, again = True, False
+                is_failing = True
+            except BaseException:
+                stop.set()
+                raise
             if not again:
                 stop.wait(WAIT_S)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -72,10 +72,12 @@ class Message:
 
     @classmethod
     def from_json(cls, text: str) -> Message:
-        """The message that `to_json` wrote."""
+        """The message that `to_json` wrote, in this version or another: what is not there is empty."""
         data: dict[str, Any] = orjson.loads(text)
-        pairs = {key: tuple((name, value) for name, value in data[key]) for key in ("facts", "where", "notes", "links")}
-        return cls(**data | pairs | {"kind": Kind(data["kind"])})
+        known: dict[str, Any] = {field.name: data.get(field.name, "") for field in fields(cls)}
+        for name in ("facts", "where", "notes", "links"):
+            known[name] = tuple((key, value) for key, value in data.get(name, ()))
+        return cls(**known | {"kind": Kind(data["kind"])})
 
 
 class Change(NamedTuple):

@@ -64,7 +64,7 @@ def incident(add_calls: AddCalls, *, bad: range = range(2, 5), minutes: int = 10
         add_calls(T0 + minute * MINUTE, 20, errors=10 if minute in bad else 0)
 
 
-STORY = [
+STORY: list[tuple[Any, ...]] = [
     (1, {}, "", "inactive", 0),
     (3, {}, "inactive", "pending", 0),
     (4, {}, "pending", "firing", 0),
@@ -423,3 +423,12 @@ def test_runs_until_told_to_stop(
     thread.join(20)
     assert not thread.is_alive()
     assert titles(webhook) == ["Firing: errors"]
+
+
+def test_an_error_in_delivery_ends_the_process_instead_of_going_unnoticed(
+    store: Store, config: AlertsConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(store, config)
+    monkeypatch.setattr(engine, "deliver", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        engine.run_forever(threading.Event())

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from watchglass_alerts.channels.email import render_text
+from watchglass_alerts.channels.slack import payload
 from watchglass_alerts.evaluation import evaluate
 from watchglass_alerts.measurement import Measured
 from watchglass_alerts.message import Change, Kind, Message, compose, notification_kind
@@ -51,6 +53,13 @@ def test_says_what_where_since_when_how_sure_and_how_to_silence(make_rule: MakeR
     assert links["Dashboard"].startswith("https://watchglass.example/traces?service=shop&model=m1&from=20")
     assert made.silence == "watchglass alerts silence rule=errors model=m1 --for 2h"
     assert Message.from_json(made.to_json()) == made
+
+
+def test_a_message_of_another_version_can_still_be_sent() -> None:
+    made = Message.from_json('{"id": "x", "kind": "firing", "title": "Firing: a", "facts": [["Rule", "a"]], "new": 1}')
+    assert (made.id, made.title, made.facts, made.where) == ("x", "Firing: a", (("Rule", "a"),), ())
+    assert payload(made)["blocks"]
+    assert render_text(made)
 
 
 def test_a_resolve_says_how_long_it_lasted(make_rule: MakeRule) -> None:

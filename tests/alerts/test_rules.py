@@ -102,7 +102,8 @@ def test_what_is_wrong_is_refused_with_field_value_and_what_is_allowed(
 
 
 def test_something_else_than_a_mapping_is_refused() -> None:
-    for definition in (None, [], "rule", 3):
+    definitions: tuple[object, ...] = (None, [], "rule", 3)
+    for definition in definitions:
         with pytest.raises(RuleError):
             parse_rule(definition)
 

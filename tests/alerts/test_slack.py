@@ -48,6 +48,10 @@ def serve() -> Iterator[Callable[[Behaviour], Channel]]:
         server.__exit__()
 
 
+def greet(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"220 smtp\r\n")
+
+
 def test_contract(serve: Callable[[Behaviour], Channel], free_ports: Callable[[], int]) -> None:
     secret = "SECRETPATH"
     echo = answer(404, f"no_service at /services/T0/B0/{secret[:3]}".encode())
@@ -60,7 +64,7 @@ def test_contract(serve: Callable[[Behaviour], Channel], free_ports: Callable[[]
         Case("no_service", serve(echo), Failed),
         Case("410", serve(answer(410, b"channel_is_archived\r\n\x00")), Failed),
         Case("redirect", serve(answer(302, b"", Location="http://169.254.169.254/latest")), Failed),
-        Case("not HTTP", serve(lambda request: request.wfile.write(b"220 smtp\r\n") and None), Retry),
+        Case("not HTTP", serve(greet), Retry),
         Case("nobody there", slack(f"http://127.0.0.1:{free_ports()}/{secret}"), Retry),
         Case("not TLS", slack(f"https://127.0.0.1:{free_ports()}/{secret}"), Retry),
     ]
