@@ -167,7 +167,7 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
                 "field": "calls",
                 "type": "quantitative",
                 "stack": "zero",
-                "scale": {"domain": [0, highest], "nice": 3},
+                "scale": {"domain": [0, max(highest, 1) * 1.2], "nice": 3},  # room for the legend
                 "axis": {**_axis(ink), "format": "~s" if highest >= 1000 else "d", "tickCount": 3},
             },
             "color": {
@@ -184,7 +184,7 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
             ],
         },
     }
-    return _vega(spec, rows, ink, HEIGHT, top=30)
+    return _vega(spec, rows, ink, HEIGHT)
 
 
 def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: int) -> dict[str, Any]:
@@ -241,14 +241,12 @@ def _axis(ink: Ink) -> dict[str, Any]:
     }
 
 
-def _vega(
-    spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int, *, top: int = 4
-) -> dict[str, Any]:
+def _vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int) -> dict[str, Any]:
     return {
         "height": height,
         "data": {"values": list(rows)},
         "config": {
-            "padding": {"left": 2, "top": top, "right": 6, "bottom": 2},
+            "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
             "view": {"stroke": None},
             "font": "Inter, sans-serif",
             "legend": {"labelColor": ink.label, "labelFontSize": 11.5},
