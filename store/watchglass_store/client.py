@@ -91,7 +91,7 @@ class Store:
         self, sql: str, parameters: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
     ) -> list[dict[str, Any]]:
         """Return the rows as dictionaries, in order."""
-        with translated(self._where):
+        with translated(self._where, reading=True):
             result = self._client.query(sql, parameters=_bound(sql, parameters), settings=_settings(settings))
         names = result.column_names
         return [dict(zip(names, row, strict=True)) for row in result.result_rows]
@@ -102,7 +102,7 @@ class Store:
         """Return a frame: integers as int64 (Int64 where NULL), times as datetime64[UTC]; empty ones have columns."""
         from watchglass_store.frames import one_row_of, with_signed_integers
 
-        with translated(self._where):
+        with translated(self._where, reading=True):
             frame = self._client.query_df(sql, parameters=_bound(sql, parameters), settings=_settings(settings))
             if not len(frame.columns):
                 probe = f"SELECT * FROM ({sql}) LIMIT 0"

@@ -37,19 +37,24 @@ EXPLAINED = frozenset(
 
 _EXCEPTION = re.compile(r"DB::Exception:\s*(.*?)(?::? In scope\b|: While |\(version |$)", re.DOTALL)
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
+TOO_HEAVY = frozenset({"MEMORY_LIMIT_EXCEEDED", "TIMEOUT_EXCEEDED", "TOO_SLOW"})
+"""Retryable for an insert; a question that is too heavy will be too heavy again."""
 MAX_DETAIL = 300
 BAD_ARGUMENTS = 36
 TYPE_MISMATCH = 53
 
 
 @contextmanager
-def translated(where: str, *, refused_by_driver: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+def translated(
+    where: str, *, reading: bool = False, refused_by_driver: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
     """Raise the driver's errors as the store's.
 
     The messages hold no row, literal, bound value, statement or password.
 
     Args:
         where: The server, as a reader of the message should see it.
+        reading: Whether it is a question; limits then reject it for good.
         refused_by_driver: What the driver raises, besides its own errors, for values that it cannot send.
     """
     unfit: tuple[type[Exception], ...] = (DataError, *refused_by_driver)
@@ -59,10 +64,10 @@ def translated(where: str, *, refused_by_driver: tuple[type[Exception], ...] = (
         message = f"{where}: a value does not fit its column ({type(error).__name__})"
         raise StoreRejected(message, code=TYPE_MISMATCH, name="TYPE_MISMATCH") from None
     except (ClickHouseError, urllib3.exceptions.HTTPError, OSError) as error:
-        raise _translate(error, where) from None
+        raise _translate(error, where, reading=reading) from None
 
 
-def _translate(error: Exception, where: str) -> StoreError:
+def _translate(error: Exception, where: str, *, reading: bool) -> StoreError:
     code, name = getattr(error, "code", None), getattr(error, "name", None)
     if isinstance(error, ProgrammingError) and code is None:  # raised before anything was sent, about names only
         return StoreRejected(f"{where}: {str(error)[:MAX_DETAIL]}", code=BAD_ARGUMENTS, name="BAD_ARGUMENTS")
@@ -71,7 +76,9 @@ def _translate(error: Exception, where: str) -> StoreError:
     name = name or "UNKNOWN"
     detail = _detail(str(error), name) if name in EXPLAINED else ""
     message = f"{where} refused: {name} (code {code}){detail}"
-    return StoreUnavailable(message) if name in RETRYABLE else StoreRejected(message, code=code, name=name)
+    if name in RETRYABLE and not (reading and name in TOO_HEAVY):
+        return StoreUnavailable(message)
+    return StoreRejected(message, code=code, name=name)
 
 
 def _detail(text: str, name: str) -> str:

@@ -200,14 +200,20 @@ def test_messages_say_what_is_wrong_with_names(store: Store, readonly_store: Sto
         readonly_store.query("SELECT file('hunter2')")
 
 
+HEAVY = "SELECT uniqExact(number) FROM numbers(10000000000)"
+
+
 @pytest.mark.parametrize(
-    "settings",
-    [{"max_memory_usage": 10_000_000}, {"max_execution_time": 0.2}],
-    ids=lambda settings: next(iter(settings)),
+    ("settings", "name"),
+    [({"max_memory_usage": 10_000_000}, "MEMORY_LIMIT_EXCEEDED"), ({"max_execution_time": 0.2}, "TIMEOUT_EXCEEDED")],
 )
-def test_what_may_work_later_is_unavailable(settings: dict[str, Any], store: Store) -> None:
-    with pytest.raises(StoreUnavailable, match=r"refused: (MEMORY_LIMIT_EXCEEDED|TIMEOUT_EXCEEDED)"):
-        store.query("SELECT uniqExact(number) FROM numbers(10000000000)", settings=settings)
+def test_a_limit_rejects_a_question_and_puts_off_a_write(settings: dict[str, Any], name: str, store: Store) -> None:
+    with pytest.raises(StoreRejected) as caught:
+        store.query(HEAVY, settings=settings)
+    assert caught.value.name == name
+    clause = ", ".join(f"{key} = {value}" for key, value in settings.items())
+    with pytest.raises(StoreUnavailable, match=name):
+        store.command(f"INSERT INTO `references` (prompt_hash) {HEAVY} SETTINGS {clause}")
 
 
 def test_nobody_there_is_unavailable(free_ports: Callable[[], int]) -> None:
