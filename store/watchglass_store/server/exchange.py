@@ -89,17 +89,16 @@ class Exchange:
         if self.user.readonly:
             check_database(self.values.get("database", ""))
             check_settings(self.settings)
-        try:
-            timeout_s = float(self.values.get("session_timeout", 60))
-        except ValueError:
-            raise Problem(36, "BAD_ARGUMENTS", "session_timeout must be a number of seconds") from None
+        timeout = self.values.get("session_timeout", "60")
+        if not timeout.isdecimal():
+            raise Problem(36, "BAD_ARGUMENTS", "session_timeout must be a whole number of seconds")
         return Scope(
             user=self.user.name,
             database=self.values.get("database") or database,
             settings={} if self.user.readonly else self.settings,
             frozen_settings=LIMITS if self.user.readonly else {},
             session_id=self.values.get("session_id", ""),
-            session_timeout_s=timeout_s,
+            session_timeout_s=float(timeout),
             session_must_exist=self.values.get("session_check") == "1",
         )
 

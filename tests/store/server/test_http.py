@@ -116,7 +116,8 @@ def test_a_session_keeps_what_was_set_and_made(wire: Wire) -> None:
     assert wire.send("default", "SELECT * FROM mine", session_id="other").headers["x-clickhouse-exception-code"] == "60"
     unknown = wire.send("default", "SELECT 1", session_id="never", session_check=1)
     assert unknown.headers["x-clickhouse-exception-code"] == "372"
-    assert wire.send("default", "SELECT 1", session_id="x", session_timeout="y").status_code == 400
+    for timeout in ("y", "nan", "-1", ""):
+        assert wire.send("default", "SELECT 1", session_id="x", session_timeout=timeout).status_code == 400
 
 
 def test_a_session_takes_one_statement_at_a_time_and_ends(wire: Wire) -> None:
