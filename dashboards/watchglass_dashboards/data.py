@@ -1,45 +1,19 @@
 """Reading the store for a page: the read-only user, one cache, two designed failures."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import orjson
 import streamlit as st
 
-from watchglass_store import Store, StoreConfig, connect
+from watchglass_dashboards.source import SOURCE_VARIABLE, Source
+from watchglass_store import Store, connect
 
-#: Carries `Source` from the process that starts the dashboard. It may hold a password: never an argument, never logged.
-SOURCE_VARIABLE = "WATCHGLASS_DASHBOARD_SOURCE"
 #: How old a number on a page may be, seconds; each page says when its data ends.
 CACHE_S = 10
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a dashboard reads."""
-
-    store: StoreConfig
-    data_dir: Path
-
-    def to_json(self) -> str:
-        """The text for `SOURCE_VARIABLE`."""
-        return orjson.dumps({"store": self.store.model_dump(), "data_dir": str(self.data_dir)}).decode()
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "Source":
-        """Read `SOURCE_VARIABLE`.
-
-        Raises:
-            KeyError: It is not set: the process was not started by `watchglass dashboard`.
-        """
-        parsed = orjson.loads(environment[SOURCE_VARIABLE])
-        return cls(StoreConfig(**parsed["store"]), Path(parsed["data_dir"]))
 
 
 def read(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from watchglass_dashboards.config import DashboardConfig
-from watchglass_dashboards.data import SOURCE_VARIABLE, Source
+from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import StoreConfig
 
 #: Comma-separated host names, for the HTTP side; Streamlit's own setting covers its websocket.

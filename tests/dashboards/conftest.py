@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import watchglass_dashboards
-from watchglass_dashboards.data import SOURCE_VARIABLE, Source
+from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials

@@ -7,8 +7,8 @@ import pytest
 
 import watchglass_dashboards
 from watchglass_dashboards import DashboardConfig, command
-from watchglass_dashboards.data import SOURCE_VARIABLE, Source
 from watchglass_dashboards.security import policy, script_hashes
+from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import StoreConfig
 
 SOURCE = Path(watchglass_dashboards.__file__).parent
