@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 _TEXT: Final = (
     "the a of to and you your is in for that it on with order refund account customer please when was will not are "
@@ -44,11 +45,11 @@ def _request(numbers: random.Random, spans: int) -> ExportTraceServiceRequest:
         start_ns = time.time_ns() - numbers.randrange(10**12)
         span = scope.spans.add(
             trace_id=numbers.randbytes(16), span_id=numbers.randbytes(8), parent_span_id=numbers.randbytes(8),
-            name="chat gpt-4o-mini", kind="SPAN_KIND_CLIENT", flags=257, start_time_unix_nano=start_ns,
+            name="chat gpt-4o-mini", kind=Span.SPAN_KIND_CLIENT, flags=257, start_time_unix_nano=start_ns,
             end_time_unix_nano=start_ns + numbers.randrange(3 * 10**8, 6 * 10**9),
         )  # fmt: skip
         if numbers.random() < 0.02:
-            span.status.code, span.status.message = 2, "RateLimitError"
+            span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "RateLimitError"
         _set(span.attributes, _attributes(numbers))
     return request
 
