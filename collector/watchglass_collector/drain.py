@@ -8,6 +8,7 @@ from typing import Final
 from watchglass_collector.counters import Counters
 from watchglass_collector.signals import Signal
 from watchglass_collector.spool import Record, Segment, Spool, token
+from watchglass_collector.trial import Trial
 from watchglass_store import Store, StoreRejected, StoreUnavailable
 
 _log = logging.getLogger("watchglass.collector")
@@ -19,8 +20,8 @@ _LONGEST_BACKOFF_S: Final = 5.0
 class Drain:
     """A thread that empties one signal's spool into its inbox.
 
-    A store that is away is waited for. A segment that the store refuses is cut in halves until the bad request is
-    alone and goes to quarantine; but a store that refuses even an empty request is broken, and is waited for too.
+    A store that is away is waited for. Where the store refuses a segment, the requests in it that cannot be decoded go
+    to quarantine; but a store that refuses even an empty request is broken, and is waited for too.
     """
 
     def __init__(self, signal: Signal, spool: Spool, store: Store, counters: Counters) -> None:
@@ -85,16 +86,8 @@ class Drain:
         try:
             self._insert_block(name, records)
         except StoreRejected as error:
-            self._check_store_takes_anything(error)
-            if "while pushing to view" in str(error):
-                return self._insert_what_views_take(name, records, error)
-            if len(records) == 1:
-                self._counters.add("quarantined", records[0].items)
-                _log.error("the store refused a request, it is in quarantine: %s", error)
-                return self._spool.quarantine.keep_records(name, records, str(error))
-            middle = len(records) // 2
-            return self._insert(name, records[:middle]) + self._insert(name, records[middle:])
-        self._counters.add("stored", sum(record.items for record in records))
+            return self._insert_what_can_be(name, records, error)
+        self._counters.add("stored", _items(records))
         return 0
 
     def _insert_block(self, name: str, records: Sequence[Record], **settings: str) -> None:
@@ -105,6 +98,21 @@ class Drain:
             fmt="ProtobufSingle",
             settings={**inbox.settings(), "insert_deduplication_token": token(name, records), **settings},
         )
+
+    def _insert_what_can_be(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
+        """Insert all but the requests that cannot be decoded; returns the bytes that went to quarantine."""
+        self._check_store_takes_anything(error)
+        with Trial(self._store, self._signal.inbox) as trial:
+            refused = trial.refused(records)
+        quarantined_bytes = 0
+        for record in refused:
+            _log.error("the store cannot decode a request, it is in quarantine: %s", error)
+            self._counters.add("quarantined", record.items)
+            quarantined_bytes += self._spool.quarantine.keep_records(name, [record], str(error))
+        good = [record for record in records if record not in refused]
+        if not refused:
+            return self._insert_without_views(name, good, error)
+        return quarantined_bytes + (self._insert(name, good) if good else 0)
 
     def _check_store_takes_anything(self, error: StoreRejected) -> None:
         """Tell a bad request from a store that refuses whatever comes: no quarantine for the latter.
@@ -118,15 +126,18 @@ class Drain:
         except StoreRejected:
             raise StoreUnavailable(f"the store refuses every insert: {error}") from error
 
-    def _insert_what_views_take(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
-        """Store the raw rows although a view behind them failed.
+    def _insert_without_views(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
+        """Store the raw rows although a view behind them fails; returns the bytes that were copied to quarantine.
 
         Raw rows are written before the views behind them run, so halves under other tokens would be duplicates. The
         same token is sent again, the failing view's rows are given up, and a copy of the requests is kept.
         """
-        _log.error("a view failed on segment %s, a copy of it is in quarantine: %s", name, error)
+        _log.error("a view fails on segment %s, a copy of it is in quarantine: %s", name, error)
         self._insert_block(name, records, materialized_views_ignore_errors="1")
-        items = sum(record.items for record in records)
-        self._counters.add("stored", items)
-        self._counters.add("stored_without_views", items)
+        self._counters.add("stored", _items(records))
+        self._counters.add("stored_without_views", _items(records))
         return self._spool.quarantine.keep_records(name, records, str(error))
+
+
+def _items(records: Sequence[Record]) -> int:
+    return sum(record.items for record in records)

@@ -46,12 +46,14 @@ class Inbox:
 
     table: str
     """Name of the Null table."""
+    rows: str
+    """Name of the table that the view writes."""
     proto: str
     """The .proto text, given with each insert as `format_schema`."""
     ddl: str
     """CREATE TABLE statement."""
     view: tuple[str, str]
-    """Name and CREATE statement of the view that unnests it into `otel_traces` or `otel_logs`."""
+    """Name and CREATE statement of the view that unnests it."""
 
     def settings(self) -> dict[str, str]:
         """ClickHouse settings that every insert into this inbox needs."""
@@ -67,8 +69,8 @@ class Inbox:
         }
 
 
-# One scalar element of an array as a JSON token. Planning a view costs by the number of functions in it, for each insert
-# anew, so the texts below have as few as will do.
+# One scalar element of an array as a JSON token. A view is planned anew for each insert, and that costs by the number of
+# functions in it, so the texts below have as few as will do.
 _JSON_TOKEN = """coalesce(toString(e.int_value), toString(e.double_value), toString(e.bool_value),
             toJSONString(if(notEmpty(e.bytes_value), base64Encode(e.bytes_value), e.string_value)))"""
 
@@ -138,6 +140,7 @@ FROM (SELECT resource, ss, arrayJoin(ss.spans) AS s FROM
 
 TRACES = Inbox(
     table="otel_inbox_traces",
+    rows="otel_traces",
     proto=_COMMON_PROTO
     + """message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
 message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; repeated KeyValue attributes = 4; }
@@ -193,6 +196,7 @@ FROM (SELECT resource, resource_url, sl, arrayJoin(sl.log_records) AS l FROM
 
 LOGS = Inbox(
     table="otel_inbox_logs",
+    rows="otel_logs",
     proto=_COMMON_PROTO
     + """message LogRecord {
   fixed64 time_unix_nano = 1; fixed64 observed_time_unix_nano = 11; int32 severity_number = 2; string severity_text = 3;

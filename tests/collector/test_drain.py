@@ -73,15 +73,18 @@ def test_a_bad_request_goes_to_quarantine_and_its_neighbours_are_stored(bench: B
     assert (counts["stored"], counts["quarantined"]) == (18, 3)
     assert bench.stored() == 18
     assert bench.quarantined() == [".reason", ".segment"]
+    tables = bench.store.query("SELECT name FROM system.tables WHERE database = currentDatabase()")
+    assert not [row for row in tables if "trial" in row["name"]]
 
 
-def test_a_store_without_its_tables_is_waited_for(bench: Bench, make_traces: MakeTraces) -> None:
-    bench.store.command("RENAME TABLE otel_inbox_traces TO elsewhere")
+@pytest.mark.parametrize("table", ["otel_inbox_traces", "otel_traces", "llm_call_parts"])
+def test_a_store_without_its_tables_is_waited_for(bench: Bench, make_traces: MakeTraces, table: str) -> None:
+    bench.store.command(f"RENAME TABLE {table} TO elsewhere")
     bench.accept(make_traces(2).SerializeToString(), 2)
     bench.drain.start()
     bench.wait_for(lambda: bench.counters.get().get("store_retries", 0) >= 3)
     assert bench.quarantined() == []
-    bench.store.command("RENAME TABLE elsewhere TO otel_inbox_traces")
+    bench.store.command(f"RENAME TABLE elsewhere TO {table}")
     assert bench.wait_until_empty()["stored"] == 2
     assert bench.stored() == 2
 
