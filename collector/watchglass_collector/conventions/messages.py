@@ -53,9 +53,9 @@ def tool_call(identity: str, name: str, arguments: str) -> str:
     Args:
         identity: JSON expression of the call's id, '' = none.
         name: JSON expression of the function's name, '' = none.
-        arguments: JSON expression; a JSON string that itself holds JSON is unpacked.
+        arguments: JSON expression; a JSON string that itself holds a JSON object is unpacked.
     """
-    unpacked = f"if(startsWith({arguments}, '\"'), JSONExtractString({arguments}), '')"
+    unpacked = f"if(startsWith({arguments}, '\"{{') AND isValidJSON({arguments}), JSONExtractString({arguments}), '')"
     value = f"firstNonDefault(if(isValidJSON({unpacked}), {unpacked}, ''), {arguments}, 'null')"
     return (
         f"""concat('{{"type":"tool_call","id":', firstNonDefault({identity}, 'null'), """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -161,11 +162,11 @@ def _log_rows(request: Any) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _insert(store: Store, payloads: Sequence[Payload]) -> None:
+def _insert(store: Store, payloads: Sequence[Payload], settings: Mapping[str, str] | None = None) -> None:
     for signal, table, rows in (("traces", "otel_traces", _span_rows), ("logs", "otel_logs", _log_rows)):
         lines = [orjson.dumps(row) for p in payloads if p.signal == signal for row in rows(p.request())]
         if lines:
-            store.raw_insert(table, b"\n".join(lines), fmt="JSONEachRow")
+            store.raw_insert(table, b"\n".join(lines), fmt="JSONEachRow", settings=settings)
 
 
 @pytest.fixture
@@ -187,40 +188,57 @@ def expected() -> dict[str, dict[str, dict[str, int]]]:
 
 @pytest.fixture
 def converted(store: Store) -> Store:
-    """A store with the views that this package generates, and telemetry that never expires."""
-    for table in ("otel_traces", "otel_logs", "otel_traces_trace_id_ts", "llm_call_parts", "llm_calls_by_time"):
-        store.command(f"ALTER TABLE {table} REMOVE TTL")
+    """A store with the views that this package generates."""
     replace_views(store, views())
     return store
 
 
 @pytest.fixture
-def export(converted: Store) -> Callable[[Sequence[Payload]], None]:
-    """export(payloads): store them as the official exporter would, in one insert for each signal."""
-    return lambda payloads: _insert(converted, payloads)
+def export(converted: Store) -> Callable[..., None]:
+    """export(payloads, settings=None): store them as the official exporter would, one insert for each signal."""
+    # The corpus is of one day and must not expire.
+    for table in ("otel_traces", "otel_logs", "otel_traces_trace_id_ts", "llm_call_parts", "llm_calls_by_time"):
+        converted.command(f"ALTER TABLE {table} REMOVE TTL")
+    return lambda payloads, settings=None: _insert(converted, payloads, settings)
 
 
 @pytest.fixture
-def span(converted: Store) -> Callable[..., dict[str, Any]]:
+def insert(converted: Store) -> Callable[[str, Sequence[Mapping[str, Any]]], None]:
+    """insert(table, rows): rows of one trace, of this second where they do not say, in one insert."""
+    common = {"Timestamp": _time(int(datetime.now(UTC).timestamp()) * 10**9), "TraceId": "a" * 32, "ServiceName": "app"}
+
+    def send(table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        converted.raw_insert(table, b"\n".join(orjson.dumps(common | dict(row)) for row in rows), fmt="JSONEachRow")
+
+    return send
+
+
+@pytest.fixture
+def log(insert: Callable[..., None]) -> Callable[..., None]:
+    """log(event, body, attributes, …): one log record about the span of `span`, a nanosecond after the one before."""
+    time = count(int(datetime.now(UTC).timestamp()) * 10**9)
+
+    def record(event: str, body: object = "", attributes: Mapping[str, str] | None = None, **columns: Any) -> None:
+        row = {
+            "Timestamp": _time(next(time)),
+            "SpanId": "b" * 16,
+            "EventName": event,
+            "LogAttributes": attributes or {},
+        }
+        insert("otel_logs", [{**row, "Body": body if isinstance(body, str) else json.dumps(body), **columns}])
+
+    return record
+
+
+@pytest.fixture
+def span(insert: Callable[..., None], converted: Store) -> Callable[..., dict[str, Any]]:
     """span(attributes, …) -> the row of `llm_calls` that one span gives; {} for none."""
 
     def call(
         attributes: Mapping[str, str], *, scope: str = "", resource: Mapping[str, str] | None = None, **columns: Any
     ) -> dict[str, Any]:
-        row = {
-            "Timestamp": _time(int(datetime.now(UTC).timestamp()) * 10**9),
-            "TraceId": "a" * 32,
-            "SpanId": "b" * 16,
-            "SpanName": "golden",
-            "ServiceName": "app",
-            "ResourceAttributes": resource or {},
-            "ScopeName": scope,
-            "SpanAttributes": attributes,
-            "Duration": 1_500_000_000,
-            "StatusCode": "Unset",
-            **columns,
-        }
-        converted.raw_insert("otel_traces", orjson.dumps(row), fmt="JSONEachRow")
+        row = {"SpanId": "b" * 16, "SpanName": "golden", "Duration": 1_500_000_000, "ScopeName": scope, **columns}
+        insert("otel_traces", [{**row, "ResourceAttributes": resource or {}, "SpanAttributes": attributes}])
         rows = converted.query("SELECT * FROM llm_calls WHERE span_id = {id:String}", {"id": row["SpanId"]})
         return rows[0] if rows else {}
 

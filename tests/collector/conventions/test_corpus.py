@@ -1,4 +1,4 @@
-"""What thirty real client set-ups sent: every span arrives, every successful chat call has prompt, answer, model, tokens."""
+"""What real clients sent: every span arrives, every successful chat call has prompt, answer, model and tokens."""
 
 import json
 import random
@@ -87,7 +87,7 @@ def test_no_exception_is_stale(
     used = set()
     for client in CLIENTS:
         empty(converted)
-        export(corpus(client))
+        export(corpus(client, "http-proto"))
         for call in converted.query(LACKING):
             used |= {place for place, item in enumerate(EXCEPTIONS) if explains(item, client, call)}
     assert [item for place, item in enumerate(EXCEPTIONS) if place not in used] == []
@@ -133,9 +133,26 @@ def test_transports_tell_the_same_story(
         export(corpus(client, transport))
         told.append(
             converted.query(
-                "SELECT operation_name, request_model, response_model, prompt_text, response_text, system_instructions, "
-                "finish_reasons, usage_input_tokens, usage_output_tokens, error_type FROM llm_calls ORDER BY ALL"
+                "SELECT operation_name, request_model, response_model, prompt_text, response_text, finish_reasons, "
+                "system_instructions, usage_input_tokens, usage_output_tokens, error_type FROM llm_calls ORDER BY ALL"
             )
         )
     assert told[0]
     assert all(story == told[0] for story in told)
+
+
+def test_a_repeated_insert_is_dropped_on_every_path(
+    corpus: Callable[..., list[Any]], export: Callable[..., None], converted: Store
+) -> None:
+    settings = {
+        "insert_deduplication_token": "segment-1",
+        "deduplicate_blocks_in_dependent_materialized_views": "1",
+        "insert_deduplicate": "1",
+    }
+    counts = []
+    for _ in range(2):
+        export([*corpus("openinference-openai", "grpc"), *corpus("openllmetry-events")], settings)
+        tables = ("otel_traces", "otel_logs", "llm_call_parts", "llm_calls_by_time")
+        counts.append([converted.query(f"SELECT count() AS n FROM {table}") for table in tables])
+        counts[-1].append(converted.query("SELECT sum(calls) AS n FROM llm_calls_1m"))
+    assert counts[0] == counts[1]

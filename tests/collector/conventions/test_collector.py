@@ -1,0 +1,41 @@
+"""The real way in: what the collector makes of a request is what the official exporter's rows give."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from watchglass_collector import Collector, CollectorConfig, install_views
+from watchglass_store import Store
+
+COMPARED = "SELECT * EXCEPT (received_at, input_messages, output_messages, system_instructions, tool_definitions, "
+COMPARED += "retrieval_documents, tool_call_arguments, tool_call_result) FROM llm_calls ORDER BY trace_id, span_id"
+
+
+@pytest.mark.parametrize(
+    "client", ["openinference-openai", "openllmetry-events", "otel-genai-span-and-event", "plain-otel-sdk"]
+)
+def test_the_collector_and_the_official_exporter_agree(
+    client: str,
+    corpus: Callable[..., list[Any]],
+    export: Callable[[Sequence[Any]], None],
+    converted: Store,
+    free_ports: Callable[[], int],
+    tmp_path: Path,
+) -> None:
+    payloads = corpus(client, "http-proto")
+    export(payloads)
+    exported = converted.query(COMPARED)
+    for table in ("otel_traces", "otel_logs", "llm_call_parts"):
+        converted.command(f"TRUNCATE TABLE {table}")
+    install_views(converted)
+    collector = Collector(CollectorConfig(http_port=free_ports(), grpc_port=free_ports()), converted, tmp_path)
+    collector.start()
+    for payload in payloads:
+        url = f"{collector.http_url}/v1/{payload.signal}"
+        sent = httpx.post(url, content=payload.body, headers={"content-type": payload.content_type}, trust_env=False)
+        assert sent.status_code == 200, sent.text
+    collector.stop()
+    assert converted.query(COMPARED) == exported
