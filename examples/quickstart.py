@@ -4,7 +4,7 @@ pip install watchglass[openai]
 OPENAI_API_KEY=... python examples/quickstart.py
 """
 
-import openai  # noqa: TID253  # a program of the user's, not a part of ours
+import openai
 
 import watchglass
 

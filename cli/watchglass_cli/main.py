@@ -17,6 +17,7 @@ COMMANDS = {
     "references": "watchglass_cli.commands.data:references",
     "score": "watchglass_cli.commands.score:score",
     "rules": "watchglass_cli.commands.rules:rules",
+    "alerts": "watchglass_cli.commands.alerts:alerts",
     "bench": "watchglass_cli.commands.bench:bench",
 }
 """Command -> "module:object". Loaded when it is used, so that `--help` is quick."""

@@ -27,7 +27,9 @@ class ConfigError(Exception):
 class Settings(BaseSettings):
     """Every section, validated. Frozen: settings do not change while a process runs."""
 
-    model_config = SettingsConfigDict(env_prefix="WATCHGLASS_", env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="WATCHGLASS_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     store: StoreConfig = StoreConfig()
     collector: CollectorConfig = CollectorConfig()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchglass_cli.main import COMMANDS
+from watchglass_cli.supervisor import free_port
 
 
 def watchglass(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -68,10 +69,10 @@ def test_a_setting_in_the_environment_is_checked(tmp_path: Path) -> None:
 def test_queries_from_another_process(tmp_path: Path) -> None:
     from watchglass_store import EmbeddedServer, StoreConfig, connect, migrate
 
-    config = StoreConfig(port=0)
-    with EmbeddedServer(config, tmp_path) as server:
-        port = server.url.rsplit(":", 1)[1].split("/")[0]
-        store = connect(StoreConfig(port=int(port)), tmp_path)
+    config = StoreConfig(port=free_port())
+    with EmbeddedServer(config, tmp_path):
+        port = str(config.port)
+        store = connect(config, tmp_path)
         migrate(store)
         environment = {"WATCHGLASS_STORE__PORT": port}
         done = watchglass(
@@ -88,3 +89,14 @@ def test_queries_from_another_process(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert store.query("SELECT reference_text FROM `references`") == [{"reference_text": "Three days."}]
         store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["rule"], "write LABEL=VALUE"), (["rule=x", "--for", "soon"], "--for soon: must be a duration")],
+)
+def test_a_wrong_silence_is_explained(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = watchglass("alerts", "silence", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

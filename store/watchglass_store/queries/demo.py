@@ -30,9 +30,9 @@ class Counts:
     backlog: int
     """Answers that some evaluator has not scored yet."""
     fired: int
-    """Transitions to firing."""
+    """Alerts that opened."""
     resolved: int
-    """Transitions from firing to inactive."""
+    """Alerts that closed."""
 
 
 def counts(store: Store) -> Counts:
@@ -47,8 +47,8 @@ def counts(store: Store) -> Counts:
         "SELECT name, count() AS n FROM scores FINAL WHERE value IS NOT NULL GROUP BY name ORDER BY name"
     )
     (alerts,) = store.query(
-        "SELECT uniqExactIf(event_id, state = 'firing') AS fired, "
-        "uniqExactIf(event_id, previous_state = 'firing' AND state = 'inactive') AS resolved "
+        "SELECT uniqExactIf(event_id, change = 'opened') AS fired, "
+        "uniqExactIf(event_id, change = 'closed') AS resolved "
         "FROM alert_events WHERE kind = 'transition'"
     )
     scores = {row["name"]: int(row["n"]) for row in rows}

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import chdb
-
 from watchglass_store.server.problems import Problem
 from watchglass_store.sql import quote_name, quote_string
 
@@ -118,6 +116,9 @@ class Engine:
 
 
 def _open(path: str) -> Any:
+    # Imported where it is opened: it is 250 MB in a process, and only the store's owner needs it.
+    import chdb
+
     return chdb.connect(path)  # type: ignore[no-untyped-call]  # chdb publishes no types
 
 

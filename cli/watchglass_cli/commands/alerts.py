@@ -1,0 +1,46 @@
+"""`watchglass alerts`: what on-call people do from a terminal."""
+
+import contextlib
+import getpass
+from collections.abc import Sequence
+from datetime import timedelta
+
+import click
+
+from watchglass_alerts import RuleError, save_silence
+from watchglass_alerts.durations import parse_duration
+from watchglass_cli.context import EXIT_USAGE, Context, common, fail
+
+
+@click.group()
+def alerts() -> None:
+    """Silence alerts."""
+
+
+@alerts.command()
+@click.argument("matchers", nargs=-1, required=True, metavar="LABEL=VALUE…")
+@click.option("--for", "length", default="2h", show_default=True, help="How long: 30m, 2h, 1d.")
+@click.option("--comment", default="", help="Why; kept with the silence.")
+@common
+def silence(context: Context, matchers: Sequence[str], length: str, comment: str) -> None:
+    r"""Stop notifications of the alerts whose labels all match; the alerts themselves go on.
+
+    \b
+    watchglass alerts silence 'rule=slow answers' --for 2h --comment 'known, fix is out'
+    watchglass alerts silence service_name=checkout --for 30m
+    """
+    pairs = [matcher.partition("=") for matcher in matchers]
+    wrong = [name for name, equals, _ in pairs if not equals or not name]
+    if wrong:
+        fail(f"{wrong[0]}: write LABEL=VALUE, for example 'rule=slow answers'", EXIT_USAGE)
+    try:
+        duration = timedelta(seconds=parse_duration(length))
+    except ValueError as error:
+        fail(f"--for {length}: {error}", EXIT_USAGE)
+    try:
+        with contextlib.closing(context.store()) as store:
+            labels = {name: value for name, _, value in pairs}
+            silence_id = save_silence(store, labels, duration=duration, author=getpass.getuser(), comment=comment)
+    except RuleError as error:
+        fail(str(error), EXIT_USAGE)
+    context.emit({"id": silence_id, "matchers": labels}, f"silenced for {length} (silence {silence_id})")
