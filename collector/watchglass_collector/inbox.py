@@ -69,8 +69,8 @@ class Inbox:
         }
 
 
-# One scalar element of an array as a JSON token. A view is planned anew for each insert, and that costs by the number of
-# functions in it, so the texts below have as few as will do.
+# One scalar element of an array as a JSON token. A view is planned anew for each insert, and that costs by the number
+# of functions in it, so the texts below have as few as will do.
 _JSON_TOKEN = """coalesce(toString(e.int_value), toString(e.double_value), toString(e.bool_value),
             toJSONString(if(notEmpty(e.bytes_value), base64Encode(e.bytes_value), e.string_value)))"""
 
