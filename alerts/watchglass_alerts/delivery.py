@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from watchglass_alerts.message import Kind, Message
 from watchglass_alerts.text import clean
 from watchglass_store import Store
 from watchglass_store.queries import alerting
+from watchglass_store.queries.alert_receipts import latest_receipt
 
 logger = logging.getLogger("watchglass.alerts")
 
@@ -198,7 +199,7 @@ class Delivery:
         result = self._attempt(pending)
         match result:
             case Delivered():
-                self._record(pending, "delivered", result.detail, attempt=attempt)
+                self._record(pending, "delivered", result.detail, attempt=attempt, receipt=result.receipt)
                 return "delivered"
             case Retry():
                 wait = timedelta(seconds=back_off_s(attempt, result.after_s))
@@ -210,17 +211,25 @@ class Delivery:
 
     def _attempt(self, pending: Pending) -> SendResult:
         channel = self._channels.get(pending.channel)
+        reply_to = latest_receipt(self._store, rule=pending.rule, labels=dict(pending.labels), channel=pending.channel)
         if channel is None:
             return Failed(f"channel {pending.channel!r} is not configured any more")
         try:
-            return channel.send(pending.message)
+            return channel.send(replace(pending.message, reply_to=reply_to))
         except Exception as error:
             # A channel from elsewhere may break its promise; its error's text may hold a secret.
             logger.error("channel %s raised %s instead of answering", pending.channel, type(error).__name__)
             return Retry(None, f"the channel raised {type(error).__name__}")
 
     def _record(
-        self, pending: Pending, outcome: str, reason: str, *, attempt: int | None = None, next_attempt: datetime = EPOCH
+        self,
+        pending: Pending,
+        outcome: str,
+        reason: str,
+        *,
+        attempt: int | None = None,
+        next_attempt: datetime = EPOCH,
+        receipt: str = "",
     ) -> None:
         attempt = pending.attempt if attempt is None else attempt
         row = {
@@ -238,5 +247,6 @@ class Delivery:
             "attempt": attempt,
             "next_attempt": next_attempt,
             "error": clean(reason, 500),
+            "receipt": clean(receipt, 500),
         }
         alerting.add_events(self._store, [row], token=derive_id("delivery", pending.id, attempt, outcome))

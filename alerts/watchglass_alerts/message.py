@@ -65,6 +65,10 @@ class Message:
     """Name and URL, from configuration and rule only."""
     silence: str
     """The command that silences this alert for two hours."""
+    incident: str = ""
+    """The same for every message between firing and resolving, and for no others; '' for an alert that is not open."""
+    reply_to: str = ""
+    """The receipt of the alert's latest message on the channel that is about to send, '' when there is none."""
 
     def to_json(self) -> str:
         """Text that `from_json` reads back."""
@@ -111,6 +115,7 @@ def notification_kind(rule: Rule, before: AlertState, after: AlertState) -> Kind
 def compose(change: Change, kind: Kind, *, message_id: str, thread: str, dashboard_url: str) -> Message:
     """The message for a change."""
     rule, observation = change.rule, change.observation
+    opened = change.step.state.open_since or change.before.open_since
     facts = {"Rule": rule.name, "Severity": rule.severity, **_when(change, kind)}
     values = _substitutions(change)
     return Message(
@@ -128,6 +133,7 @@ def compose(change: Change, kind: Kind, *, message_id: str, thread: str, dashboa
         ),
         links=tuple(_links(change, dashboard_url).items()),
         silence=clean(_silence_command(change), 500),
+        incident=f"{thread}/{int(opened.timestamp())}" if opened else "",
     )
 
 

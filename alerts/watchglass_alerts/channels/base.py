@@ -16,6 +16,8 @@ class Delivered:
 
     detail: str = ""
     """What is worth recording all the same, such as one recipient of three that was refused."""
+    receipt: str = ""
+    """What a later message of the alert needs to join this one's thread; it comes back as `Message.reply_to`."""
 
 
 @dataclass(frozen=True, slots=True)

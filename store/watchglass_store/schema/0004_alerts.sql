@@ -48,6 +48,7 @@ CREATE TABLE alert_events (
     outcome LowCardinality(String) COMMENT 'delivery rows: sending, delivered, retry, silenced, dropped or failed',
     attempt UInt32,
     next_attempt DateTime64(3) COMMENT 'delivery rows that are not final',
+    receipt String COMMENT 'delivered rows: what the channel needs to answer in the same thread; its own format',
     error String
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
