@@ -5,6 +5,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from watchglass_evaluators import registry
+from watchglass_evaluators.judge.config import JudgeConfig
+from watchglass_evaluators.judge.rubrics import PREFIX
 from watchglass_evaluators.progress import Shard
 
 
@@ -47,6 +49,7 @@ class EvaluatorsConfig(BaseModel):
     )
     batch_calls: int = Field(default=500, ge=1, le=500, description="Calls that are read and written at once.")
     shard: str = Field(default="0/1", description="Which part of the traces this worker takes, i/n with 0 <= i < n.")
+    judge: JudgeConfig = Field(default=JudgeConfig(), description="Judges; off until it has rubrics.")
 
     @field_validator("enabled")
     @classmethod
@@ -67,7 +70,8 @@ class EvaluatorsConfig(BaseModel):
     def _consistent(self) -> Self:
         if self.recheck_s < self.settle_s:
             raise ValueError(f"recheck_s = {self.recheck_s} must not be less than settle_s = {self.settle_s}")
+        running = (*self.enabled, *(PREFIX + rubric for rubric in self.judge.rubrics))
         for name in self.options:
-            if name not in self.enabled:
-                raise ValueError(f"options.{name}: not among the enabled evaluators ({', '.join(self.enabled)})")
+            if name not in running:
+                raise ValueError(f"options.{name}: not among the enabled evaluators ({', '.join(running)})")
         return self

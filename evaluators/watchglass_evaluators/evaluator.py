@@ -127,6 +127,8 @@ class Score:
     """What led to it, for a person."""
     cost_usd: float = field(default=0.0, kw_only=True)
     """What this score cost."""
+    selection_probability: float = field(default=1.0, kw_only=True)
+    """Chance that this call was chosen to be scored, above 0: an estimate over all calls weighs it by 1 / this."""
 
 
 @runtime_checkable
@@ -147,4 +149,13 @@ class Evaluator(Protocol):
         Raises:
             EvaluatorUnavailable: it cannot run now; the calls wait.
         """
+        ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """An evaluator that chooses among the calls it could score; the others are skipped."""
+
+    def select(self, calls: Sequence[Call], *, is_last: bool) -> list[Call]:
+        """Choose calls, in order. A call that is left out comes again with `is_last`, and then never."""
         ...

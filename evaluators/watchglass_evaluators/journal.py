@@ -159,6 +159,7 @@ def _score_rows(work: Work, now: datetime) -> Iterable[Row]:
                 "range": [declared[score.name].lowest, declared[score.name].highest],
                 "error": _clean(score.reason),
                 "cost_usd": score.cost_usd,
+                "selection_probability": score.selection_probability,
                 "duration_s": share_s,
                 "call_time": call.start_time,
                 "created_at": now,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from watchglass_evaluators.evaluator import EvaluatorUnavailable
+from watchglass_evaluators.evaluator import EvaluatorUnavailable, Selective
 from watchglass_evaluators.intake import Intake
 from watchglass_evaluators.journal import Journal, Work
 from watchglass_evaluators.progress import STARTS_UNTIL_QUARANTINE, TICK, CallId, OpenStart, Place, careful_groups
@@ -40,6 +40,8 @@ class Recovery:
                 [a for a in page.arrivals if slot.accepts(a)], spec, doubtful_until=start.watermark
             )
             calls = {c: call for c, call in self.intake.calls(suspects, [spec]).items() if not skip_reason(spec, call)}
+            if isinstance(slot.evaluator, Selective):  # of those left out, each is looked at again in its turn
+                calls = {CallId(*call.id): call for call in slot.evaluator.select(list(calls.values()), is_last=False)}
             if not calls:
                 continue
             deaths = evaluation.deaths_since(

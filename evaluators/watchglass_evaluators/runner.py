@@ -10,11 +10,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from watchglass_evaluators.config import EvaluatorOptions, EvaluatorsConfig
-from watchglass_evaluators.evaluator import EvaluatorUnavailable
+from watchglass_evaluators.evaluator import EvaluatorUnavailable, Selective
 from watchglass_evaluators.intake import Intake, Page
 from watchglass_evaluators.journal import Journal, Work
 from watchglass_evaluators.progress import Arrival, Cursor, Place, Shard, resume
@@ -44,6 +45,7 @@ class Runner:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         worker: str = "",
+        slots: Sequence[Slot] | None = None,
     ) -> None:
         """Make a worker; nothing is read or loaded before the first run.
 
@@ -52,6 +54,7 @@ class Runner:
             config: which evaluators, on what, when.
             clock: current time, with a time zone.
             worker: name of this life of this worker, never used before; made up if empty.
+            slots: the evaluators; those of the settings if None, judges in a lane of their own.
         """
         self._store = store
         self._config = config
@@ -61,8 +64,11 @@ class Runner:
         self._journal = Journal(store, shard=config.shard, worker=self._worker, clock=clock)
         self._recovery = Recovery(store, self._intake, self._journal, self._worker, clock)
         self._stop = threading.Event()
-        self._slots = [Slot(name, config.options.get(name, EvaluatorOptions())) for name in config.enabled]
         self._told: dict[str, str] = {}
+        self._lanes = [self._judge_lane()] if slots is None and config.judge.rubrics else []
+        if slots is None:
+            slots = [Slot(name, config.options.get(name, EvaluatorOptions())) for name in config.enabled]
+        self._slots = list(slots)
 
     def run_once(self) -> RunReport:
         """Score what has settled, up to a fair share for each evaluator.
@@ -71,6 +77,15 @@ class Runner:
             StoreUnavailable: what was not written yet is done again by the next run.
             StoreRejected: the store does not take it; for example, its tables are not there yet.
         """
+        started = time.monotonic()
+        reports = [self._round(), *(lane.run_once() for lane in self._lanes)]
+        return RunReport(
+            tuple(evaluator for report in reports for evaluator in report.evaluators),
+            all(report.is_caught_up for report in reports),
+            time.monotonic() - started,
+        )
+
+    def _round(self) -> RunReport:
         started = time.monotonic()
         now = self._clock()
         for slot in self._slots:
@@ -89,12 +104,23 @@ class Runner:
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run until told to stop; a store that is away, or not ready, is waited for."""
+        with ThreadPoolExecutor(len(self._lanes) or 1) as pool:
+            try:
+                lanes = [pool.submit(lane.run_forever, stop) for lane in self._lanes]
+                self._run_rounds(stop, lanes)
+            finally:
+                stop.set()  # whatever ended one lane ends the others
+
+    def _run_rounds(self, stop: threading.Event, lanes: Sequence[Future[None]]) -> None:
         self._stop = stop
-        logger.info("evaluating shard %s with %s", self._config.shard, ", ".join(self._config.enabled))
+        logger.info("evaluating shard %s with %s", self._config.shard, ", ".join(slot.name for slot in self._slots))
         back_off_s = 0.0
         while not stop.is_set():
+            for lane in lanes:
+                if lane.done():
+                    lane.result()
             try:
-                report = self.run_once()
+                report = self._round()
             except (StoreUnavailable, StoreRejected) as error:
                 back_off_s = min(max(1.0, back_off_s * 2), _LONGEST_BACK_OFF_S)
                 logger.warning("the store: %s; trying again in %.0f s", error, back_off_s)
@@ -105,6 +131,20 @@ class Runner:
                 back_off_s = 0.0
             if report.is_caught_up:
                 stop.wait(self._config.poll_s)
+
+    def _judge_lane(self) -> "Runner":
+        """Make the worker of the judges: they wait for a network, and must not hold up the others."""
+        from watchglass_evaluators.judge.factory import judge_slots
+
+        slots = judge_slots(self._config, self._store, clock=self._clock, pause=lambda s: self._stop.wait(s))
+        batch_calls = min(self._config.batch_calls, self._config.judge.batch_calls)
+        return Runner(
+            self._store,
+            self._config.model_copy(update={"batch_calls": batch_calls}),
+            clock=self._clock,
+            worker=f"{self._worker}-judges",
+            slots=slots,
+        )
 
     def _resume(self, slot: Slot, now: datetime) -> Cursor:
         assert slot.evaluator is not None
@@ -191,6 +231,8 @@ class Runner:
             assert slot.evaluator is not None
             spec = slot.evaluator.spec
             eligible = [c for a in own if (c := calls.get(a.call)) and not skip_reason(spec, c)]
+            if isinstance(slot.evaluator, Selective):
+                eligible = slot.evaluator.select(eligible, is_last=is_last)
             works.append((slot, Work(spec, eligible, skipped=0 if is_last else len(own) - len(eligible))))
         return works
 

@@ -1,5 +1,6 @@
 """One enabled evaluator in a running worker: loaded or waiting, how far it is, what it did in this run."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +13,9 @@ from watchglass_evaluators.scoring import Outcome, is_sampled
 
 RETRY = timedelta(seconds=30)
 """How long an evaluator that could not run is left alone."""
+
+JUDGE_SERVICE = "watchglass-judge"
+"""Service of the judges' own calls, which nobody scores unless an evaluator's filter names it."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class Slot:
 
     name: str
     options: EvaluatorOptions
+    load: Callable[[str], Evaluator] = registry.load
+    """Makes it, by name."""
     evaluator: Evaluator | None = None
     cursor: Cursor | None = None
     waiting: str = ""
@@ -62,7 +68,7 @@ class Slot:
         self.waiting = ""
         if self.evaluator is None:
             try:
-                self.evaluator = registry.load(self.name)
+                self.evaluator = self.load(self.name)
             except (registry.BrokenEvaluator, registry.UnknownEvaluator, EvaluatorUnavailable) as error:
                 self.wait(str(error), now)
         return not self.waiting
@@ -73,7 +79,8 @@ class Slot:
 
     def accepts(self, arrival: Arrival) -> bool:
         """Whether a call is inside its filter and sample."""
-        if self.options.services and arrival.service_name not in self.options.services:
+        services = self.options.services
+        if arrival.service_name not in services if services else arrival.service_name == JUDGE_SERVICE:
             return False
         return is_sampled(self.name, arrival.call.trace_id, self.options.sample_rate)
 

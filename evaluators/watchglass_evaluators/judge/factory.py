@@ -1,0 +1,141 @@
+"""Makes the judges of the settings. One endpoint, one limiter and one breaker for all of them."""
+
+import os
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+
+from watchglass_evaluators.config import EvaluatorOptions, EvaluatorsConfig
+from watchglass_evaluators.evaluator import EvaluatorUnavailable
+from watchglass_evaluators.judge.asking import Asker
+from watchglass_evaluators.judge.breaker import Breaker
+from watchglass_evaluators.judge.client import Endpoint
+from watchglass_evaluators.judge.config import JudgeConfig
+from watchglass_evaluators.judge.judge import Judge
+from watchglass_evaluators.judge.ledger import Ledger
+from watchglass_evaluators.judge.limits import RateLimiter
+from watchglass_evaluators.judge.prompt import TEMPLATE
+from watchglass_evaluators.judge.rubrics import BUILTIN, PREFIX, Choice, Rubric, version_of
+from watchglass_evaluators.judge.tracing import NoTracer, OtlpTracer
+from watchglass_evaluators.slot import Slot
+from watchglass_store import Store, StoreError
+from watchglass_store.queries import judge as queries
+
+
+class JudgeFactory:
+    """Makes judges that share an endpoint; nothing is looked at before the first is made."""
+
+    def __init__(
+        self, config: EvaluatorsConfig, store: Store, *, clock: Callable[[], datetime], pause: Callable[[float], bool]
+    ) -> None:
+        """Remember what judges need.
+
+        Args:
+            config: the settings.
+            store: where their money and memory are.
+            clock: current time, with a time zone.
+            pause: waits so many seconds; True = the worker is stopping.
+        """
+        self._config = config.judge
+        self._options = config.options
+        self._store = store
+        self._clock = clock
+        self._pause = pause
+        self._asker: Asker | None = None
+
+    def make(self, name: str) -> Judge:
+        """Make the judge called judge_RUBRIC.
+
+        Raises:
+            EvaluatorUnavailable: a setting is missing, or the store is away.
+        """
+        if self._asker is None:
+            self._asker = self._make_asker()
+        config, rubric = self._config, rubric_of(self._config, name.removeprefix(PREFIX))
+        settings = config.model_dump(
+            mode="json",
+            include={"votes", "temperature", "seed", "logprobs", "max_output_tokens"}
+            | ({"on_disagreement"} if rubric.is_pairwise else set()),
+        )
+        version, definition = version_of(rubric, settings | {"models": list(config.models)}, TEMPLATE)
+        ledger = Ledger(
+            store=self._store,
+            evaluator=name,
+            version=version,
+            daily_budget_usd=config.daily_budget_usd,
+            clock=self._clock,
+            new_id=lambda: uuid.uuid4().hex,
+        )
+        row = {"evaluator": ledger.evaluator, "evaluator_version": version, "time": self._clock()}
+        try:
+            queries.add_version(self._store, row | {"definition": definition})
+        except StoreError as error:
+            raise EvaluatorUnavailable(f"the store: {error}") from None
+        return Judge(
+            rubric,
+            self._asker,
+            ledger,
+            cascade=config.only_when.get(rubric.name),
+            sample_rate=self._options.get(name, EvaluatorOptions()).sample_rate,
+        )
+
+    def _make_asker(self) -> Asker:
+        config = self._config
+        for key in ("base_url", "model"):
+            if not getattr(config, key):
+                raise EvaluatorUnavailable(f"set {key} in [evaluators.judge]")
+        for model in config.models:
+            if model not in config.prices:
+                raise EvaluatorUnavailable(
+                    f'set what {model} costs, [evaluators.judge.prices."{model}"]: without it no budget can be kept'
+                )
+        key = read_key(config.api_key_env)
+        return Asker(
+            config=config,
+            endpoint=Endpoint(config, key, self._clock),
+            limiter=RateLimiter(config.requests_per_minute, config.tokens_per_minute, self._clock),
+            breaker=Breaker(self._clock),
+            pause=self._pause,
+            tracer=OtlpTracer(config.traces_url) if config.traces_url else NoTracer(),
+        )
+
+
+def read_key(variable: str) -> str:
+    """Read a key from the environment; '' where no variable is named.
+
+    Raises:
+        EvaluatorUnavailable: the variable is not set, or holds what no key can be; the message does not show it.
+    """
+    if not variable:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise EvaluatorUnavailable(f"set the environment variable {variable} to the endpoint's key")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise EvaluatorUnavailable(
+            f"the environment variable {variable} does not hold a key: printable ASCII, no spaces"
+        )
+    return key
+
+
+def rubric_of(config: JudgeConfig, name: str) -> Rubric:
+    """Find a rubric by name, built in or custom."""
+    if name in BUILTIN:
+        return BUILTIN[name]
+    own = config.custom[name]
+    return Rubric(
+        name=name,
+        question=own.prompt,
+        choices=tuple(Choice(word, value) for word, value in own.choices.items()),
+        columns=own.columns,
+        direction=own.direction,
+    )
+
+
+def judge_slots(
+    config: EvaluatorsConfig, store: Store, *, clock: Callable[[], datetime], pause: Callable[[float], bool]
+) -> list[Slot]:
+    """Make the slots of all judges of the settings; each is made, or says what it lacks, when it is loaded."""
+    factory = JudgeFactory(config, store, clock=clock, pause=pause)
+    names = [PREFIX + rubric for rubric in dict.fromkeys(config.judge.rubrics)]
+    return [Slot(name, config.options.get(name, EvaluatorOptions()), load=factory.make) for name in names]
