@@ -89,7 +89,6 @@ def test_a_store_without_its_tables_is_waited_for(bench: Bench, make_traces: Mak
     assert bench.stored() == 2
 
 
-@pytest.mark.xfail(strict=True, reason="the embedded store reports success when writing fails: chDB 4.4 send_insert")
 def test_a_failing_view_costs_its_rows_and_no_raw_ones(bench: Bench, make_traces: MakeTraces) -> None:
     bench.store.command("CREATE TABLE derived (name String) ENGINE = MergeTree ORDER BY name")
     bench.store.command(

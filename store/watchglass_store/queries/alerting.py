@@ -25,6 +25,12 @@ def current_rules(store: Store) -> list[dict[str, Any]]:
     )
 
 
+def rules_stamp(store: Store) -> tuple[int, datetime]:
+    """Something that differs whenever any rule has a new version."""
+    (row,) = store.query("SELECT count() AS versions, max(version) AS latest FROM alert_rules")
+    return int(row["versions"]), row["latest"]
+
+
 def add_rule_version(
     store: Store, *, name: str, version: datetime, definition: str, deleted: bool, author: str
 ) -> None:
@@ -102,13 +108,13 @@ def latest_transitions(store: Store, rules: Sequence[str] | None = None) -> list
     )
 
 
-def slot_writers(store: Store, slot: datetime, rules: Sequence[str], *, since: datetime) -> dict[str, str]:
+def slot_writers(store: Store, slot: datetime, *, since: datetime) -> dict[str, str]:
     """Rule to the engine whose evaluation of a slot was stored, among those written since a time."""
     found = store.query(
         "SELECT rule, argMin(engine, time) AS engine FROM alert_events "
-        "WHERE kind = 'slot' AND rule IN {rules:Array(String)} AND slot = {slot:DateTime('UTC')} "
+        "WHERE kind = 'slot' AND slot = {slot:DateTime('UTC')} "
         "AND time >= {since:DateTime64(3, 'UTC')} GROUP BY rule",
-        {"rules": list(rules), "slot": slot, "since": since},
+        {"slot": slot, "since": since},
     )
     return {row["rule"]: row["engine"] for row in found}
 

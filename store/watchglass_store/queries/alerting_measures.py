@@ -1,7 +1,8 @@
-"""What alert rules measure: calls and scores in a window, in groups.
+"""What alert rules measure: calls and scores in a window, in groups, for many sets of filters in one scan.
 
-One query returns every measure of a group, so rules that share window, filters and groups can share it. Fields are
-names from fixed lists, values are bound; each query has limits on time and memory.
+A query reads its window once, into one row for each combination of the fields that any set filters or groups by, and
+then sums these rows for each set. So a thousand rules over one window cost about as much as one. Fields are names from
+fixed lists, values are bound; each query has limits on time and memory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,34 +26,39 @@ SCORE_FIELDS = frozenset(
         "source",
     }
 )
+Filters = Mapping[str, Sequence[str]]
+"""Field to accepted values."""
+Line = tuple[str, float, str]
+"""('above' or 'below', a value, '') or ('label', 0.0, a label): which scores `matching` counts."""
 _LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000}
 
 _MINUTES = """
-SELECT {fields}
+SELECT {dimensions}
     sum(t.calls) AS calls, sum(t.errors) AS errors,
     sum(t.input_tokens) AS input_tokens, sum(t.output_tokens) AS output_tokens, sum(t.cost_usd) AS cost_usd,
     sum(t.duration_s_sum) AS duration_s_sum, sum(t.duration_s_sum_squares) AS duration_s_sum_squares,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(t.duration_s_quantiles) AS duration_s_quantiles,
+    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.duration_s_quantiles) AS duration_s_quantiles,
     sum(t.time_to_first_token_calls) AS time_to_first_token_calls,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(t.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
+    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 FROM llm_calls_1m AS t
-WHERE t.minute >= {{start:DateTime('UTC')}} AND t.minute < {{end:DateTime('UTC')}} {filters}
+WHERE t.minute >= {{start:DateTime('UTC')}} AND t.minute < {{end:DateTime('UTC')}}
 {group_by}
 """
 
 # Calls are found by when they arrived, the order of that table, and then fetched by their ids. A client's clock may run
 # ahead of ours by the quarter of an hour that the collector accepts.
 _CALLS = """
-SELECT {fields}
+SELECT {dimensions}
     count() AS calls, countIf(t.error_type != '') AS errors,
     sumIf(ifNull(t.usage_input_tokens, 0), t.usage_counted = 1) AS input_tokens,
     sumIf(ifNull(t.usage_output_tokens, 0), t.usage_counted = 1) AS output_tokens,
     sumIf(ifNull(t.cost_usd, 0), t.usage_counted = 1) AS cost_usd,
     sum(t.duration_s) AS duration_s_sum, sum(t.duration_s * t.duration_s) AS duration_s_sum_squares,
-    quantilesTDigest(0.5, 0.95, 0.99)(t.duration_s) AS duration_s_quantiles,
+    quantilesTDigestState(0.5, 0.95, 0.99)(t.duration_s) AS duration_s_quantiles,
     countIf(t.time_to_first_token_s IS NOT NULL) AS time_to_first_token_calls,
-    quantilesTDigestIf(0.5, 0.95, 0.99)(assumeNotNull(t.time_to_first_token_s), t.time_to_first_token_s IS NOT NULL)
-        AS time_to_first_token_s_quantiles
+    quantilesTDigestStateIf(0.5, 0.95, 0.99)(
+        assumeNotNull(t.time_to_first_token_s), t.time_to_first_token_s IS NOT NULL
+    ) AS time_to_first_token_s_quantiles
 FROM (
     SELECT *, if(response_model != '', response_model, request_model) AS model FROM llm_calls
     WHERE day >= toDate({{start:DateTime('UTC')}}) - 1 AND day <= toDate({{end:DateTime('UTC')}}) + 1
@@ -62,24 +68,46 @@ FROM (
                 AND start_time >= {{start:DateTime('UTC')}} AND start_time < {{end:DateTime('UTC')}}
         )
 ) AS t
-WHERE t.start_time >= {{start:DateTime('UTC')}} AND t.start_time < {{end:DateTime('UTC')}} {filters}
+WHERE t.start_time >= {{start:DateTime('UTC')}} AND t.start_time < {{end:DateTime('UTC')}}
 {group_by}
 """
 
+_CALL_SUMS = """
+    sum(b.calls) AS calls, sum(b.errors) AS errors,
+    sum(b.input_tokens) AS input_tokens, sum(b.output_tokens) AS output_tokens, sum(b.cost_usd) AS cost_usd,
+    sum(b.duration_s_sum) AS duration_s_sum, sum(b.duration_s_sum_squares) AS duration_s_sum_squares,
+    quantilesTDigestMerge(0.5, 0.95, 0.99)(b.duration_s_quantiles) AS duration_s_quantiles,
+    sum(b.time_to_first_token_calls) AS time_to_first_token_calls,
+    quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
+"""
+
 _SCORES = """
-SELECT {fields}
-    count() AS scores, avg(t.value) AS mean, varSampStable(t.value) AS variance,
-    quantiles(0.5, 0.95)(t.value) AS value_quantiles,
-    multiIf({{side:String}} = 'above', countIf(t.value > {{line:Float64}}),
-        {{side:String}} = 'below', countIf(t.value < {{line:Float64}}),
-        countIf(t.label = {{label:String}})) AS matching
+SELECT {dimensions}
+    count() AS scores, avgState(t.value) AS mean, varSampStableState(t.value) AS variance,
+    quantilesState(0.05, 0.5, 0.95, 0.99)(t.value) AS value_quantiles,
+    sumForEach({matching}) AS matching
 FROM (
     SELECT *, assumeNotNull(value) AS value FROM scores FINAL
-    WHERE name = {{name:String}} AND isNotNull(scores.value) AND isFinite(scores.value)
+    WHERE name IN {{wanted_names:Array(String)}} AND isNotNull(scores.value) AND isFinite(scores.value)
         AND call_time >= {{start:DateTime('UTC')}} AND call_time < {{end:DateTime('UTC')}}
 ) AS t
-WHERE 1 {filters}
 {group_by}
+"""
+
+_SCORE_SUMS = """
+    sum(b.scores) AS scores, avgMerge(b.mean) AS mean, varSampStableMerge(b.variance) AS variance,
+    quantilesMerge(0.05, 0.5, 0.95, 0.99)(b.value_quantiles) AS value_quantiles,
+    sumForEach(b.matching) AS matching
+"""
+
+_BY_SET = """
+SELECT *, count() OVER (PARTITION BY member) AS groups FROM (
+    SELECT member, {fields} {sums}
+    FROM ({scan}) AS b
+    ARRAY JOIN arrayFilter(i -> {accepts}, range(1, {{sets:UInt32}} + 1)) AS member
+    GROUP BY {keys}
+)
+ORDER BY {order} LIMIT {{limit:UInt32}} BY member
 """
 
 
@@ -88,11 +116,11 @@ def call_measures(
     *,
     start: datetime,
     end: datetime,
-    filters: Mapping[str, Sequence[str]],
+    sets: Sequence[Filters],
     group_by: Sequence[str],
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Every measure of the calls that started in a window.
+    """Every measure of the calls that started in a window, for each set of filters.
 
     Whole minutes are read from the rollup, anything finer from the calls themselves.
 
@@ -100,95 +128,106 @@ def call_measures(
         store: where to ask.
         start: of the window, included; whole seconds.
         end: of the window, excluded; whole seconds.
-        filters: field to accepted values, fields from `CALL_FIELDS`.
-        group_by: fields from `CALL_FIELDS`. Without any there is exactly one row, of zeros where nothing was called.
-        limit: most groups to return, those with most calls first.
+        sets: filters, fields from `CALL_FIELDS`; they travel in the request's address, 16 KB in all.
+        group_by: fields from `CALL_FIELDS`.
+        limit: most groups of a set to return, those with most calls first.
 
     Returns:
-        Rows with the group's fields, `groups` (how many there are), `calls`, `errors`, `input_tokens`, `output_tokens`,
-        `cost_usd`, `duration_s_sum`, `duration_s_sum_squares`, `time_to_first_token_calls`, and
-        `duration_s_quantiles`, `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN without data).
+        Rows with `member` (which set, from 1), the group's fields, `groups` (how many the set has), `calls`, `errors`,
+        `input_tokens`, `output_tokens`, `cost_usd`, `duration_s_sum`, `duration_s_sum_squares`,
+        `time_to_first_token_calls`, and `duration_s_quantiles`, `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN
+        without data). A set without calls has no row.
     """
     whole_minutes = int(start.timestamp()) % 60 == 0 and int(end.timestamp()) % 60 == 0
-    return _measure(
-        store,
-        _MINUTES if whole_minutes else _CALLS,
-        allowed=CALL_FIELDS,
-        size="calls",
-        filters=filters,
-        group_by=group_by,
-        limit=limit,
-        parameters={"start": start, "end": end},
+    dimensions = _dimensions(sets, group_by, CALL_FIELDS)
+    scan = (_MINUTES if whole_minutes else _CALLS).format(
+        dimensions="".join(f"t.{field} AS {field}, " for field in dimensions), group_by=_group_by(dimensions)
     )
+    sql, bound = _by_set(scan, _CALL_SUMS, sets, group_by, size="calls")
+    return store.query(sql, bound | {"start": start, "end": end, "limit": limit}, settings=_LIMITS)
 
 
 def score_measures(
     store: Store,
     *,
-    name: str,
     start: datetime,
     end: datetime,
-    filters: Mapping[str, Sequence[str]],
+    names: Sequence[str],
+    sets: Sequence[Filters],
+    lines: Sequence[Line],
     group_by: Sequence[str],
     limit: int,
-    above: float | None = None,
-    below: float | None = None,
-    label: str = "",
 ) -> list[dict[str, Any]]:
-    """Every measure of one score, over the calls that started in a window. Unscored calls are left out.
+    """Every measure of scores, over the calls that started in a window. Unscored calls are left out.
 
     Args:
         store: where to ask.
-        name: the score.
         start: of the window, included.
         end: of the window, excluded.
-        filters: field to accepted values, fields from `SCORE_FIELDS`.
-        group_by: fields from `SCORE_FIELDS`. Without any there is exactly one row.
-        limit: most groups to return, those with most scores first.
-        above: `matching` counts values greater than this.
-        below: `matching` counts values less than this.
-        label: `matching` counts this label, where neither `above` nor `below` is given.
+        names: the score of each set, as many as there are sets.
+        sets: filters, fields from `SCORE_FIELDS`; they travel in the request's address, 16 KB in all.
+        lines: what to count in `matching`.
+        group_by: fields from `SCORE_FIELDS`.
+        limit: most groups of a set to return, those with most scores first.
 
     Returns:
-        Rows with the group's fields, `groups`, `scores` (how many), `mean`, `variance` (of the sample, NaN below two),
-        `value_quantiles` ([p50, p95]) and `matching`.
+        Rows with `member` (which set, from 1), the group's fields, `groups`, `scores` (how many), `mean`, `variance`
+        (of the sample, NaN below two), `value_quantiles` ([p05, p50, p95, p99]) and `matching`, a count for each line.
+        A set without scores has no row.
     """
-    line = above if above is not None else below
-    side = "above" if above is not None else "below" if below is not None else "label"
-    parameters = {"name": name, "start": start, "end": end, "side": side, "line": line or 0.0, "label": label}
-    return _measure(
-        store,
-        _SCORES,
-        allowed=SCORE_FIELDS,
-        size="scores",
-        filters=filters,
-        group_by=group_by,
-        limit=limit,
-        parameters=parameters,
+    dimensions = _dimensions(sets, group_by, SCORE_FIELDS)
+    scan = _SCORES.format(
+        dimensions="".join(f"t.{field} AS {field}, " for field in ("name", *dimensions)),
+        group_by=_group_by(("name", *dimensions)),
+        matching=f"[{', '.join(_match(side, index) for index, (side, _, _) in enumerate(lines)) or 'toUInt64(0)'}]",
     )
-
-
-def _measure(
-    store: Store,
-    template: str,
-    *,
-    allowed: frozenset[str],
-    size: str,
-    filters: Mapping[str, Sequence[str]],
-    group_by: Sequence[str],
-    limit: int,
-    parameters: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    unknown = {*filters, *group_by} - allowed
-    if unknown:
-        raise ValueError(f"unknown fields {sorted(unknown)}; allowed: {sorted(allowed)}")
-    conditions = "".join(f" AND has({{filter_{field}:Array(String)}}, toString(t.{field}))" for field in filters)
-    inner = template.format(
-        fields="".join(f"t.{field} AS {field}, " for field in group_by),
-        filters=conditions,
-        group_by=f"GROUP BY {', '.join(f't.{field}' for field in group_by)}" if group_by else "",
-    )
-    order = ", ".join((f"{size} DESC", *group_by))
-    sql = f"SELECT *, count() OVER () AS groups FROM ({inner}) ORDER BY {order} LIMIT {{limit:UInt32}}"
-    bound = {**parameters, "limit": limit, **{f"filter_{field}": list(values) for field, values in filters.items()}}
+    sql, bound = _by_set(scan, _SCORE_SUMS, sets, group_by, size="scores", also="{names:Array(String)}[i] = b.name")
+    for index, (_, line, label) in enumerate(lines):
+        bound |= {f"line_{index}": line, f"label_{index}": label}
+    bound |= {"names": list(names), "wanted_names": sorted(set(names)), "start": start, "end": end, "limit": limit}
     return store.query(sql, bound, settings=_LIMITS)
+
+
+def _match(side: str, index: int) -> str:
+    condition = {
+        "above": f"t.value > {{line_{index}:Float64}}",
+        "below": f"t.value < {{line_{index}:Float64}}",
+        "label": f"t.label = {{label_{index}:String}}",
+    }[side]
+    return f"toUInt64({condition})"
+
+
+def _dimensions(sets: Sequence[Filters], group_by: Sequence[str], allowed: frozenset[str]) -> list[str]:
+    used = {field for filters in sets for field in filters} | set(group_by)
+    if used - allowed:
+        raise ValueError(f"unknown fields {sorted(used - allowed)}; allowed: {sorted(allowed)}")
+    return sorted(used)
+
+
+def _group_by(dimensions: Sequence[str]) -> str:
+    # Without a key a scan of nothing would still give a row.
+    return f"GROUP BY {', '.join(f't.{field}' for field in dimensions)}" if dimensions else "HAVING count() > 0"
+
+
+def _by_set(
+    scan: str, sums: str, sets: Sequence[Filters], group_by: Sequence[str], *, size: str, also: str = ""
+) -> tuple[str, dict[str, Any]]:
+    filtered = sorted({field for filters in sets for field in filters})
+    conditions = [also] if also else []
+    conditions += [
+        f"(empty({{filter_{field}:Array(Array(String))}}[i]) "
+        f"OR has({{filter_{field}:Array(Array(String))}}[i], toString(b.{field})))"
+        for field in filtered
+    ]
+    sql = _BY_SET.format(
+        fields="".join(f"b.{field} AS {field}, " for field in group_by),
+        sums=sums,
+        scan=scan,
+        accepts=" AND ".join(conditions) or "1",
+        keys=", ".join(("member", *(f"b.{field}" for field in group_by))),
+        order=", ".join(("member", f"{size} DESC", *group_by)),
+    )
+    bound: dict[str, Any] = {
+        f"filter_{field}": [list(filters.get(field, ())) for filters in sets] for field in filtered
+    }
+    return sql, bound | {"sets": len(sets)}

@@ -45,14 +45,15 @@ CREATE TABLE alert_events (
     notifications Array(Tuple(id String, channel String, message String)),
     notification_id String COMMENT 'delivery rows: which notification',
     channel LowCardinality(String),
-    outcome LowCardinality(String) COMMENT 'delivery rows: sending, delivered, retry, silenced, dropped or failed',
+    outcome LowCardinality(String) COMMENT 'delivery rows: sending, delivered, retry, silenced, inhibited, dropped or failed',
     attempt UInt32,
     next_attempt DateTime64(3) COMMENT 'delivery rows that are not final',
     receipt String COMMENT 'delivered rows: what the channel needs to answer in the same thread; its own format',
     error String
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
-ORDER BY (kind, rule, time)
+-- Engines ask for the last hour of all rules, at every slot.
+ORDER BY (kind, toStartOfHour(time), rule, time)
 TTL toDate(time) + INTERVAL 400 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 

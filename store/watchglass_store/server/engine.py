@@ -45,6 +45,7 @@ class Engine:
     def __init__(self, path: Path, database: str) -> None:
         """Open the path, creating it and the database when absent."""
         self._path = str(path)
+        self.directory = path.parent
         self._root = _open(self._path)
         self._sessions: dict[tuple[str, str], _Session] = {}
         self._lock = threading.Lock()

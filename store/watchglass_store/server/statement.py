@@ -25,8 +25,10 @@ class Statement:
 class InsertHead:
     """`INSERT INTO … FORMAT X`, whose data follow."""
 
-    sql: str
-    """The statement up to FORMAT."""
+    target: str
+    """The statement up to SETTINGS or FORMAT."""
+    settings: str
+    """The SETTINGS clause, '' where there is none."""
     format: str
     byte_length: int
     """Bytes up to where the data begin, in UTF-8."""
@@ -76,6 +78,7 @@ def insert_head(text: str) -> InsertHead | None:
     """
     depth = 0
     previous: Token | None = None
+    settings_start: int | None = None
     for token in tokens(text):
         if previous is None and token.keyword != "INSERT":
             return None
@@ -87,6 +90,10 @@ def insert_head(text: str) -> InsertHead | None:
                 end = len(text) - len(text[token.end :].lstrip(" \t\f"))
                 end += 2 if text.startswith("\r\n", end) else text.startswith("\n", end)
                 byte_length = len(text[:end].encode("utf-8", "surrogateescape"))
-                return InsertHead(text[: previous.start].rstrip(), token.text, byte_length)
+                target_end = previous.start if settings_start is None else settings_start
+                settings = text[target_end : previous.start].rstrip()
+                return InsertHead(text[:target_end].rstrip(), settings, token.text, byte_length)
+            if token.keyword == "SETTINGS" and previous.keyword not in _BEFORE_A_NAME:
+                settings_start = token.start
         previous = token
     return None

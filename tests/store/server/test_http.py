@@ -191,6 +191,33 @@ def test_other_ways_to_insert(wire: Wire) -> None:
     assert answer.text == '1,"a"\n2,"bc"\n3,"FORMAT CSV"\n4,""\n5,"e"\n6,""\n7,""\n8,"h"\n9,"i"\n'
 
 
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        "ALTER TABLE {table} ADD CONSTRAINT small CHECK n < 5",
+        "CREATE MATERIALIZED VIEW {table}_view ENGINE = MergeTree ORDER BY n "
+        "AS SELECT n FROM {table} WHERE throwIf(n = 7) = 0",
+    ],
+    ids=["constraint", "view"],
+)
+def test_an_insert_that_cannot_be_written_is_an_error(
+    obstacle: str, wire: Wire, request: pytest.FixtureRequest
+) -> None:
+    table = f"refusing_{request.node.callspec.id}"
+    wire.send("default", f"CREATE TABLE {table} (n UInt8) ENGINE = MergeTree ORDER BY n")
+    assert wire.send("default", obstacle.format(table=table)).status_code == 200
+    answer = wire.send("default", f"INSERT INTO {table} FORMAT CSV\n7\n")
+    assert answer.status_code >= 400, "chDB's own streaming insert says 200 here"
+    assert wire.send("default", f"INSERT INTO {table} FORMAT CSV\n1\n").status_code == 200
+
+
+def test_data_may_begin_with_a_line_feed(wire: Wire) -> None:
+    wire.send("default", "CREATE TABLE feeds (s String) ENGINE = MergeTree ORDER BY s")
+    head = "INSERT INTO feeds FORMAT RawBLOB\n"
+    assert wire.send("default", head + "\n\x01x\n").status_code == 200
+    assert wire.send("default", "SELECT hex(s) FROM feeds").text == "0A01780A\n"
+
+
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "lz4", "zstd", "br", ""])
 def test_answers_are_compressed_for_those_who_ask(coding: str, wire: Wire) -> None:
     undo = {"lz4": lz4.frame.decompress, "zstd": zstd.decompress}.get(coding)

@@ -36,15 +36,16 @@ def test_nothing_is_no_statement(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "head"),
     [
-        ("INSERT INTO t FORMAT CSV\n1", InsertHead("INSERT INTO t", "CSV", 25)),
-        ("INSERT INTO t FORMAT CSV 1", InsertHead("INSERT INTO t", "CSV", 25)),
-        ("insert into t (`a`, b) format Native\n\n", InsertHead("insert into t (`a`, b)", "Native", 37)),
-        ("INSERT INTO é FORMAT CSV \t\r\n\t1", InsertHead("INSERT INTO é", "CSV", 29)),
-        ("INSERT INTO t (format) SETTINGS a=1 FORMAT X", InsertHead("INSERT INTO t (format) SETTINGS a=1", "X", 44)),
+        ("INSERT INTO t FORMAT CSV\n1", InsertHead("INSERT INTO t", "", "CSV", 25)),
+        ("INSERT INTO t FORMAT CSV 1", InsertHead("INSERT INTO t", "", "CSV", 25)),
+        ("insert into t (`a`, b) format Native\n\n", InsertHead("insert into t (`a`, b)", "", "Native", 37)),
+        ("INSERT INTO é FORMAT CSV \t\r\n\t1", InsertHead("INSERT INTO é", "", "CSV", 29)),
+        ("INSERT INTO t (format) SETTINGS a=1 FORMAT X", InsertHead("INSERT INTO t (format)", "SETTINGS a=1", "X", 44)),
         (
             "INSERT INTO FUNCTION null('FORMAT x') FORMAT X",
-            InsertHead("INSERT INTO FUNCTION null('FORMAT x')", "X", 46),
+            InsertHead("INSERT INTO FUNCTION null('FORMAT x')", "", "X", 46),
         ),
+        ("INSERT INTO settings FORMAT X", InsertHead("INSERT INTO settings", "", "X", 29)),
         ("INSERT INTO t VALUES (1)", None),
         ("INSERT INTO t SELECT 1 FORMAT CSV", None),
         ("INSERT INTO t WITH 1 AS x SELECT x FORMAT CSV", None),
@@ -61,4 +62,4 @@ def test_data_begin_behind_the_format(text: str, head: InsertHead | None) -> Non
 def test_data_are_never_looked_at(data: bytes) -> None:
     start = b"INSERT INTO t FORMAT Native\n"
     head = insert_head((start + data).decode("utf-8", "surrogateescape"))
-    assert head == InsertHead("INSERT INTO t", "Native", len(start))
+    assert head == InsertHead("INSERT INTO t", "", "Native", len(start))
