@@ -1,22 +1,22 @@
-"""From rows to observations: one query for each rule, shared by rules that ask the same."""
+"""From rows to observations."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from watchglass_alerts.events import Labels, identity
-from watchglass_alerts.metrics import QUANTILES, Kind
+from watchglass_alerts.metrics import QUANTILES, SCORE_QUANTILES, Kind, Source
 from watchglass_alerts.rules import Rule
+from watchglass_alerts.scans import MAX_GROUPS, Answer, Scans
 from watchglass_alerts.state import Observation
 from watchglass_alerts.statistics import UNKNOWN, Interval, normal, wilson
+from watchglass_alerts.windows import combine
 from watchglass_store import Store
-from watchglass_store.queries import alerting_measures
 
-MAX_GROUPS = 1000
-"""Alerts of one rule."""
+__all__ = ["MAX_GROUPS", "Measured", "SlotMeasures", "absent", "measured", "observe"]
 
 
 class Measured(NamedTuple):
@@ -29,12 +29,11 @@ class Measured(NamedTuple):
 
 
 class SlotMeasures:
-    """The queries of one slot, each asked once."""
+    """What the rules of one slot measure; see `scans` for how little is asked."""
 
-    def __init__(self, store: Store, slot: datetime) -> None:
-        self._store = store
-        self._slot = slot
-        self._answers: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    def __init__(self, store: Store, slot: datetime, rules: Iterable[Rule] = ()) -> None:
+        self._scans = Scans(store, slot)
+        self._scans.add(rules)
 
     def measure(self, rule: Rule) -> Measured:
         """Ask for a rule's numbers.
@@ -43,36 +42,45 @@ class SlotMeasures:
             StoreUnavailable: try the slot again later.
             StoreRejected: the query was refused and will be again.
         """
-        rows = self._rows(rule)
-        observe = _of_scores if rule.is_on_scores else _of_calls
-        found = {identity({field: row[field] for field in rule.group_by}): observe(rule, row) for row in rows}
-        return Measured(found, int(rows[0]["groups"]) if rows else 0)
+        return measured(rule, self._scans.ask(rule))
 
-    def _rows(self, rule: Rule) -> list[dict[str, Any]]:
-        share = rule.share_of
-        lines = (share.above, share.below, share.label or "") if share else (None, None, "")
-        key = (rule.score_name, rule.window_s, rule.group_by, tuple(sorted(rule.filters.items())), lines)
-        if key not in self._answers:
-            window: dict[str, Any] = {
-                "start": self._slot - timedelta(seconds=rule.window_s),
-                "end": self._slot,
-                "filters": rule.filters,
-                "group_by": rule.group_by,
-                "limit": MAX_GROUPS,
-            }
-            if rule.is_on_scores:
-                above, below, label = lines
-                self._answers[key] = alerting_measures.score_measures(
-                    self._store, name=rule.score_name, above=above, below=below, label=label, **window
-                )
-            else:
-                self._answers[key] = alerting_measures.call_measures(self._store, **window)
-        return self._answers[key]
+
+def measured(rule: Rule, answers: Sequence[Answer]) -> Measured:
+    """From an answer for each of a rule's windows to its observations."""
+    windows = [
+        {identity({field: row[field] for field in rule.group_by}): observe(rule, row) for row in answer.rows}
+        for answer in answers
+    ]
+    groups = max(answer.groups for answer in answers)
+    known = dict.fromkeys(labels for window in windows for labels in window)
+    if not rule.group_by:
+        known, groups = {(): None}, 1
+    nothing = _nothing(rule)
+    return Measured(
+        {labels: combine(rule, [window.get(labels, nothing) for window in windows]) for labels in known}, groups
+    )
 
 
 def absent(rule: Rule) -> Observation:
     """What it means that a known group has no rows: nothing was called, so counts are 0 and the rest is unknown."""
-    return Observation(0.0) if rule.measure.kind is Kind.COUNT else Observation(None)
+    return combine(rule, [_nothing(rule)] * len(rule.windows))
+
+
+def observe(rule: Rule, row: Mapping[str, Any]) -> Observation:
+    """What one window's row says."""
+    match rule.measure.source:
+        case Source.CALLS:
+            return _of_calls(rule, row)
+        case Source.SCORES:
+            return _of_scores(rule, row)
+        case Source.DRIFT:
+            return Observation(_finite(row[rule.statistic]), sample_size=int(row["calls"]))
+    return Observation(float(row["lag_s"]), sample_size=int(row["waiting"]))
+
+
+def _nothing(rule: Rule) -> Observation:
+    is_zero = rule.measure.kind is Kind.COUNT or rule.measure.source is Source.DELIVERY_LAG
+    return Observation(0.0 if is_zero else None)
 
 
 def _of_calls(rule: Rule, row: Mapping[str, Any]) -> Observation:
@@ -105,7 +113,7 @@ def _of_scores(rule: Rule, row: Mapping[str, Any]) -> Observation:
             variance = _finite(row["variance"])
             known = mean is not None and variance is not None
             return _observation(mean, normal(mean or 0.0, variance or 0.0, scores) if known else UNKNOWN, scores)
-    return _quantile(row["value_quantiles"], ("p50", "p95"), rule.statistic, scores)
+    return _quantile(row["value_quantiles"], SCORE_QUANTILES, rule.statistic, scores)
 
 
 def _quantile(values: Sequence[float], names: Sequence[str], name: str, size: int) -> Observation:

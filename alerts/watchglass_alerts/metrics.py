@@ -1,17 +1,30 @@
 """The catalogue: what a rule can watch.
 
 A metric of calls is a column of the traffic (`error_rate`, `duration_s`); a metric of quality is `score:NAME`. Some
-need a `statistic`. Everything a rule may say is a row here, so the validator, the documentation and the dashboard's
-editor read the same table.
+need a `statistic`. Drift monitors are `drift:NAME`; how far behind Watchglass itself is are the two lags. Everything a
+rule may say is a row here, so the validator, the documentation and the dashboard's editor read the same table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 SCORE_PREFIX = "score:"
+DRIFT_PREFIX = "drift:"
 QUANTILES = ("p50", "p95", "p99")
+SCORE_QUANTILES = ("p05", "p50", "p95", "p99")
+
+
+class Source(StrEnum):
+    """Where a number is read."""
+
+    CALLS = "calls"
+    SCORES = "scores"
+    DRIFT = "drift"
+    EVALUATION_LAG = "evaluation_lag_s"
+    DELIVERY_LAG = "delivery_lag_s"
 
 
 class Kind(StrEnum):
@@ -25,6 +38,8 @@ class Kind(StrEnum):
     """An average. Normal interval."""
     QUANTILE = "quantile"
     """A percentile. No interval is stated."""
+    GAUGE = "gauge"
+    """The state of something at the slot's time. Exact; its sample is what it is about, and may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,16 @@ class Measure:
     @property
     def minimum_samples(self) -> int:
         """`min_sample_size` where a rule does not say: 30, or 0 for counts, which are exact at any size."""
-        return 0 if self.kind is Kind.COUNT else 30
+        return 0 if self.kind in (Kind.COUNT, Kind.GAUGE) else 30
+
+    @property
+    def source(self) -> Source:
+        """Where it is read."""
+        if self.metric.startswith(SCORE_PREFIX):
+            return Source.SCORES
+        if self.metric.startswith(DRIFT_PREFIX):
+            return Source.DRIFT
+        return Source.CALLS if self in CALLS else Source(self.metric)
 
 
 def _quantiles(metric: str, noun: str) -> list[Measure]:
@@ -63,12 +87,35 @@ CALLS: tuple[Measure, ...] = (
 )
 SCORES: tuple[Measure, ...] = (
     Measure("score:NAME", "mean", Kind.MEAN, "", "A score's mean"),
-    Measure("score:NAME", "p50", Kind.QUANTILE, "", "A score's median"),
-    Measure("score:NAME", "p95", Kind.QUANTILE, "", "A score's 95th percentile"),
+    *(Measure("score:NAME", q, Kind.QUANTILE, "", f"A score's {int(q[1:])}th percentile") for q in SCORE_QUANTILES),
     Measure("score:NAME", "share", Kind.SHARE, "%", "Part of the scores that `share_of` describes, 0 to 1"),
 )
 
+DRIFT: tuple[Measure, ...] = (
+    Measure("drift:NAME", "alarm", Kind.GAUGE, "", "1 where the monitor's last result is an alarm, otherwise 0"),
+    Measure(
+        "drift:NAME", "p_value", Kind.GAUGE, "", "The p-value of the monitor's last result, the smallest of its groups'"
+    ),
+    Measure(
+        "drift:NAME",
+        "distance",
+        Kind.GAUGE,
+        "",
+        "The distance of the monitor's last result, the largest of its groups'",
+    ),
+)
+LAGS: tuple[Measure, ...] = (
+    Measure(
+        "evaluation_lag_s", "", Kind.GAUGE, "s", "How long the oldest call that an evaluator has not seen has waited"
+    ),
+    Measure(
+        "delivery_lag_s", "", Kind.GAUGE, "s", "How long the oldest notification that a channel is owed has waited"
+    ),
+)
+CATALOGUE = (*CALLS, *SCORES, *DRIFT, *LAGS)
 
+
+@lru_cache(maxsize=4096)
 def find_measure(metric: str, statistic: str) -> Measure:
     """The catalogue's row for a metric and statistic.
 
@@ -77,11 +124,13 @@ def find_measure(metric: str, statistic: str) -> Measure:
     """
     if metric.startswith(SCORE_PREFIX) and len(metric) > len(SCORE_PREFIX):
         rows = SCORES
+    elif metric.startswith(DRIFT_PREFIX) and len(metric) > len(DRIFT_PREFIX):
+        rows = DRIFT
     else:
-        rows = tuple(row for row in CALLS if row.metric == metric)
+        rows = tuple(row for row in (*CALLS, *LAGS) if row.metric == metric)
         if not rows:
-            known = ", ".join(dict.fromkeys(row.metric for row in CALLS))
-            raise ValueError(f"metric {metric!r} is not in the catalogue; allowed: {known}, or score:NAME")
+            known = ", ".join(dict.fromkeys(row.metric for row in (*CALLS, *LAGS)))
+            raise ValueError(f"metric {metric!r} is not in the catalogue; allowed: {known}, score:NAME or drift:NAME")
     for row in rows:
         if row.statistic == statistic:
             return row

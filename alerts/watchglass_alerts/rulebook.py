@@ -103,6 +103,7 @@ class RuleBook:
         self.entries: dict[str, Entry] = {}
         """Name to rule, deleted ones too."""
         self._broken: dict[str, datetime] = {}
+        self._read_at: tuple[int, datetime] | None = None
         self._seen = self._loaded = _stamp(rules_file)
         self._pending: list[Rule] | None = self._read()
 
@@ -112,10 +113,14 @@ class RuleBook:
         if self._pending is not None and self._file is not None:
             sync_rules(self._store, self._pending, f"file:{self._file.name}", now)
             self._pending = None
+        stamp = alerting.rules_stamp(self._store)
+        if stamp == self._read_at:
+            return
         for row in alerting.current_rules(self._store):
             known = self.entries.get(row["name"])
             if known is None or known.version != row["version"]:
                 self._adopt(row)
+        self._read_at = stamp
 
     def _look_at_file(self) -> None:
         stamp = _stamp(self._file)

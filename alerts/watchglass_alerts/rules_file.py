@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from watchglass_alerts.condition import Condition
 from watchglass_alerts.errors import RuleError
-from watchglass_alerts.rules import Condition, Rule, ShareOf
+from watchglass_alerts.rules import Rule, ShareOf
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000

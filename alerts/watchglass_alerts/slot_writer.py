@@ -49,14 +49,14 @@ class SlotWriter:
         Raises:
             StoreError: the slot could not be written, or it is not known whether it was.
         """
-        measures = SlotMeasures(self._store, time)
+        measures = SlotMeasures(self._store, time, [rule for rule, _ in group])
         outcomes = [outcome for rule, slot in group if (outcome := self._decide(rule, slot, measures))]
         if not outcomes:
             return SlotResult([], 0)
         names = [outcome.rule.name for outcome in outcomes]
         rows = {outcome.rule.name: self._rows(outcome, now) for outcome in outcomes}
         self.write([row for each in rows.values() for row in each], derive_id("slot", int(time.timestamp()), names))
-        writers = alerting.slot_writers(self._store, time, names, since=now - OVERLAP)
+        writers = alerting.slot_writers(self._store, time, since=now - OVERLAP)
         ours = [outcome for outcome in outcomes if writers.get(outcome.rule.name) == self._engine]
         for outcome in ours:
             self._keep(outcome)

@@ -45,6 +45,10 @@ class Observation:
     """Calls or scores in the window."""
     error: str = ""
     """Why nothing could be computed, as a sentence; '' when it could."""
+    missing: str = ""
+    """Why there is no value, where that is more than 'no data in the window'."""
+    details: str = ""
+    """What the value was made of, where it is made of more than one window, with both sample sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ def next_state(rule: Rule, state: AlertState, observation: Observation, slot: da
     if compared is None:
         return _without_data(state, missing, slot)
     holds = rule.condition.holds(compared, is_open=state.is_open)
-    return _breaching(rule, state, compared, slot) if holds else _healthy(rule, state, compared, slot)
+    step = _breaching(rule, state, compared, slot) if holds else _healthy(rule, state, compared, slot)
+    return step._replace(reason=f"{step.reason} ({observation.details})") if observation.details else step
 
 
 def close(state: AlertState, reason: str, slot: datetime) -> Step:
@@ -103,7 +108,7 @@ def close(state: AlertState, reason: str, slot: datetime) -> Step:
 def _compared(rule: Rule, observation: Observation) -> tuple[float | None, str]:
     """The number to hold against the line, or why there is none."""
     if observation.value is None:
-        return None, "no data in the window"
+        return None, observation.missing or "no data in the window"
     if observation.sample_size < rule.minimum_samples:
         return None, f"{observation.sample_size} samples in the window; the rule asks for {rule.minimum_samples}"
     if rule.confidence == "point":
