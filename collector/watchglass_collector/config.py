@@ -1,6 +1,7 @@
 """Settings of the collector: section `[collector]`, environment `WATCHGLASS_COLLECTOR__…`."""
 
 import ipaddress
+from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -15,6 +16,11 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         64 * 1024**2, ge=1024, le=1024**3, description="Largest request, after decompression."
     )
     max_request_items: int = Field(50_000, ge=1, description="Most spans or log records in one request.")
+    durability: Literal["power", "process"] = Field(
+        "power",
+        description="What an acknowledged span survives: loss of power, or only the end of any process. 'power' syncs "
+        "the spool before each answer, and the store's tables before a segment leaves the spool.",
+    )
     spool_max_bytes: int | None = Field(
         None, ge=1024**2, description="Most disk the spool may take. Not set: 5 GiB, or a tenth of the disk if smaller."
     )

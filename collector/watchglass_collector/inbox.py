@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from string import Template
 
 from watchglass_collector import conventions
+from watchglass_collector.durability import Durability, set_durability
 from watchglass_store import Store, replace_views
 
 _SCALARS = (
@@ -228,10 +229,15 @@ message Request { repeated ResourceLogs resource_logs = 1; }
 )
 
 
-def install_views(store: Store) -> list[str]:
+def install_views(store: Store, durability: Durability = "power") -> list[str]:
     """Create the inboxes and every view that leads from them to `llm_call_parts` and `scores`.
 
     Safe to call at each start: only what changed is created again. Returns the names of what was.
+
+    Args:
+        store: its tables exist.
+        durability: `CollectorConfig.durability`; decides whether the tables behind the inboxes are synced.
     """
+    set_durability(store, durability)
     tables = [(inbox.table, inbox.ddl) for inbox in (TRACES, LOGS)]
     return replace_views(store, [*tables, TRACES.view, LOGS.view, *conventions.views()])

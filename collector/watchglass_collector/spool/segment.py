@@ -53,10 +53,18 @@ def reopen(signal: str, path: Path) -> Segment:
 
 
 class SegmentWriter:
-    """The open end of the spool for one signal. Not thread-safe: the spool's commit lock guards it."""
+    """The open end of the spool for one signal. Not thread-safe: the spool's commit lock guards it.
 
-    def __init__(self, signal: str, path: Path, opened_at_s: float) -> None:
+    Args:
+        signal: whose records.
+        path: the file to be made.
+        opened_at_s: now, on the spool's monotonic clock.
+        is_synced: whether what is appended has to survive a loss of power, and not only of this process.
+    """
+
+    def __init__(self, signal: str, path: Path, opened_at_s: float, *, is_synced: bool = True) -> None:
         self._signal = signal
+        self._is_synced = is_synced
         self._path = path
         self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
         self._digests: list[bytes] = []
@@ -65,7 +73,8 @@ class SegmentWriter:
         self.size = 0
         try:
             self._write(SEGMENT_MAGIC)
-            sync_directory(path.parent)
+            if is_synced:
+                sync_directory(path.parent)
         except OSError:
             os.close(self._fd)
             path.unlink()
@@ -73,14 +82,15 @@ class SegmentWriter:
         self.size = len(SEGMENT_MAGIC)
 
     def append(self, records: Sequence[Record]) -> None:
-        """Write and sync; either all of it is durable or, with OSError, none of it counts.
+        """Write and, if so asked, sync; either all of it is durable or, with OSError, none of it counts.
 
         After an error the segment must be sealed: what the kernel holds of it is unknown.
         """
         data = b"".join(part for record in records for part in (header(record), record.payload))
         try:
             self._write(data)
-            os.fdatasync(self._fd)
+            if self._is_synced:
+                os.fdatasync(self._fd)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.size)

@@ -23,7 +23,7 @@ from watchglass_collector.errors import TryAgain
 from watchglass_collector.spool.accepted import AcceptedDigests
 from watchglass_collector.spool.quarantine import Quarantine
 from watchglass_collector.spool.record import Record
-from watchglass_collector.spool.segment import SUFFIX, Segment, SegmentWriter, reopen
+from watchglass_collector.spool.segment import SUFFIX, Segment, SegmentWriter, reopen, sync_directory
 
 _log = logging.getLogger("watchglass.collector")
 _DEFAULT_MAX_BYTES: Final = 5 * 1024**3
@@ -77,6 +77,7 @@ class Spool:
         self._config = config
         self._clock = clock
         self._monotonic = monotonic
+        self._is_synced = config.durability == "power"
         directory.mkdir(parents=True, exist_ok=True)
         self._lock_file = _lock(directory / "lock")
         self._max_bytes = config.spool_max_bytes or min(_DEFAULT_MAX_BYTES, shutil.disk_usage(directory).total // 10)
@@ -193,7 +194,8 @@ class Spool:
             self._seal(signal)
         if stream.writer is None:
             name = f"{self._clock():020d}-{os.urandom(4).hex()}"
-            stream.writer = SegmentWriter(signal, stream.directory / f"{name}{SUFFIX}", self._monotonic())
+            path = stream.directory / f"{name}{SUFFIX}"
+            stream.writer = SegmentWriter(signal, path, self._monotonic(), is_synced=self._is_synced)
         stream.writer.append(records)
 
     def _seal(self, signal: str) -> None:
@@ -224,6 +226,9 @@ class Spool:
         with self._commit_lock:
             self._accepted.persist(segment.digests)
             segment.path.unlink(missing_ok=True)
+            if self._is_synced:
+                # A segment that comes back after a loss of power would be stored again, were its token forgotten.
+                sync_directory(segment.path.parent)
             self._streams[segment.signal].sealed.popleft()
         with self._changed:
             self._bytes += quarantined_bytes - segment.size
