@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 from http.client import HTTPConnection, IncompleteRead
 from typing import NamedTuple
 
@@ -32,11 +33,13 @@ def post(
     target: Target,
     body: bytes,
     *,
-    content_type: str,
+    headers: Mapping[str, str],
     allow_loopback: bool,
     tls: ssl.SSLContext,
 ) -> Reply:
     """POST a body and read the reply.
+
+    The address is that of the moment: it is resolved, checked and connected to in one go.
 
     Raises:
         AddressRefusedError: the host leads into the private network.
@@ -48,15 +51,15 @@ def post(
     with deadline(raw, DEADLINE_S), raw:
         if target.scheme == "https":
             with tls.wrap_socket(raw, server_hostname=target.host) as secure:
-                return _exchange(target, secure, body, content_type)
-        return _exchange(target, raw, body, content_type)
+                return _exchange(target, secure, body, headers)
+        return _exchange(target, raw, body, headers)
 
 
-def _exchange(target: Target, stream: socket.socket, body: bytes, content_type: str) -> Reply:
+def _exchange(target: Target, stream: socket.socket, body: bytes, headers: Mapping[str, str]) -> Reply:
     connection = HTTPConnection(target.host, target.port)
     connection.sock = stream
-    headers = {"Content-Type": content_type, "User-Agent": "watchglass", "Connection": "close"}
-    connection.request("POST", target.path, body=body, headers=headers)
+    ours = {"User-Agent": "watchglass", "Connection": "close"}
+    connection.request("POST", target.path, body=body, headers={**headers, **ours})
     response = connection.getresponse()
     with response:
         data = response.read(MAX_REPLY_BYTES + 1)

@@ -1,19 +1,20 @@
 """What people are told. A `Message` is made once, stored with the transition, and rendered by each channel.
 
-It holds names, numbers and links only: never prompt or response text.
+It holds names, numbers and links. Text of a prompt or an answer is in it only where the rule says `examples: text`.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
 
+from watchglass_alerts.chart import MAX_VALUES, Chart
 from watchglass_alerts.durations import format_duration
 from watchglass_alerts.links import query_string
 from watchglass_alerts.rules import Rule
@@ -67,6 +68,12 @@ class Message:
     """The command that silences this alert for two hours."""
     incident: str = ""
     """The same for every message between firing and resolving, and for no others; '' for an alert that is not open."""
+    chart: Chart | None = None
+    """The last values against the line; None where fewer than two are known."""
+    examples: tuple[tuple[str, str, str], ...] = ()
+    """The window's worst calls: title ('12:00:31 gpt-4o, timeout'), URL or '', and text, '' unless the rule asks."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """The same facts for machines, as documented for the `webhook` channel: rule, metric, value, slot, …"""
     reply_to: str = ""
     """The receipt of the alert's latest message on the channel that is about to send, '' when there is none."""
 
@@ -78,10 +85,25 @@ class Message:
     def from_json(cls, text: str) -> Message:
         """The message that `to_json` wrote, in this version or another: what is not there is empty."""
         data: dict[str, Any] = orjson.loads(text)
-        known: dict[str, Any] = {field.name: data.get(field.name, "") for field in fields(cls)}
+        known: dict[str, Any] = {each.name: data.get(each.name, "") for each in fields(cls)}
         for name in ("facts", "where", "notes", "links"):
             known[name] = tuple((key, value) for key, value in data.get(name, ()))
-        return cls(**known | {"kind": Kind(data["kind"])})
+        examples = tuple((title, url, text) for title, url, text in data.get("examples") or ())
+        known |= {"kind": Kind(data["kind"]), "data": data.get("data") or {}}
+        known |= {"chart": Chart.from_json(data.get("chart")), "examples": examples}
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call that made the number what it is."""
+
+    trace_id: str
+    span_id: str
+    title: str
+    """'12:00:31 gpt-4o, timeout'."""
+    text: str = ""
+    """The beginning of its prompt and answer, where the rule says `examples: text`; else ''."""
 
 
 class Change(NamedTuple):
@@ -95,6 +117,10 @@ class Change(NamedTuple):
     observation: Observation
     slot: datetime
     is_late: bool
+    history: tuple[float | None, ...] = ()
+    """The alert's values in the slots up to and with this one, oldest first."""
+    examples: tuple[Example, ...] = ()
+    """The window's worst calls, worst first."""
 
 
 def notification_kind(rule: Rule, before: AlertState, after: AlertState) -> Kind | None:
@@ -134,6 +160,9 @@ def compose(change: Change, kind: Kind, *, message_id: str, thread: str, dashboa
         links=tuple(_links(change, dashboard_url).items()),
         silence=clean(_silence_command(change), 500),
         incident=f"{thread}/{int(opened.timestamp())}" if opened else "",
+        data=_data(change, opened),
+        chart=_chart(change),
+        examples=tuple(_example(example, dashboard_url) for example in change.examples),
     )
 
 
@@ -187,6 +216,45 @@ def _links(change: Change, dashboard_url: str) -> dict[str, str]:
     if change.rule.runbook_url:
         links["Runbook"] = change.rule.runbook_url
     return links
+
+
+def _data(change: Change, opened: datetime | None) -> dict[str, Any]:
+    rule, observation = change.rule, change.observation
+    return {
+        "rule": rule.name,
+        "metric": rule.metric,
+        "statistic": rule.statistic,
+        "value": observation.value,
+        "value_low": observation.low,
+        "value_high": observation.high,
+        "sample_size": observation.sample_size,
+        "op": rule.condition.op,
+        "threshold": rule.condition.threshold,
+        "window_s": rule.window_s,
+        "slot": change.slot.isoformat(),
+        "since": opened.isoformat() if opened else None,
+        "late": change.is_late,
+    }
+
+
+def _chart(change: Change) -> Chart | None:
+    values = change.history[-MAX_VALUES:]
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return None
+    rule, line = change.rule, change.rule.condition.threshold
+    caption = (
+        f"last {len(values)} values, every {format_duration(rule.interval_s)}: "
+        f"{show(rule, min(known), digits=3)} to {show(rule, max(known), digits=3)}, line at {show(rule, line)}"
+    )
+    return Chart(values, line, rule.condition.op[0] == ">", caption)
+
+
+def _example(example: Example, dashboard_url: str) -> tuple[str, str, str]:
+    url = ""
+    if dashboard_url:
+        url = f"{dashboard_url.rstrip('/')}/trace{query_string({'id': example.trace_id, 'span': example.span_id})}"
+    return clean(example.title, 200), url, clean(example.text, 300)
 
 
 def _silence_command(change: Change) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from watchglass_alerts.channels import Channel, Delivered, Failed, Retry, SendResult
+from watchglass_alerts.chart import Chart
 from watchglass_alerts.message import Kind, Message
 
 SAMPLE = Message(
@@ -25,6 +26,18 @@ SAMPLE = Message(
     notes=(("summary", "One call in three fails."),),
     links=(("Dashboard", "http://127.0.0.1:8501/traces?model=gpt-4o"), ("Runbook", "https://runbooks.example/errors")),
     silence="watchglass alerts silence 'rule=checkout errors' --for 2h",
+    incident="22222222-2222-5222-8222-222222222222/1767225600",
+    chart=Chart(
+        (0.012, 0.018, 0.009, None, 0.021, 0.016, 0.034, 0.121, 0.243, 0.312),
+        0.2,
+        is_bad_above=True,
+        caption="last 10 values, every 1m: 0.9 % to 31.2 %, line at 20 %",
+    ),
+    examples=(
+        ("00:00:41 gpt-4o, timeout", "http://127.0.0.1:8501/trace?id=a1&span=b1", ""),
+        ("00:00:39 gpt-4o, rate_limit", "http://127.0.0.1:8501/trace?id=a2&span=b2", "Where is my order? → "),
+    ),
+    data={"rule": "checkout errors", "metric": "error_rate", "value": 0.312, "sample_size": 643, "threshold": 0.2},
 )
 """A message as the engine makes them."""
 
@@ -41,6 +54,11 @@ HOSTILE = replace(
     notes=tuple((_NASTY, _NASTY + "n" * 5_000) for _ in range(50)),
     links=(("x", "https://example.com/" + "u" * 10_000),),
     silence=_NASTY,
+    chart=Chart((None, -1e300, 1e300), 0.0, is_bad_above=False, caption=_NASTY + "c" * 5_000),
+    examples=tuple(
+        (_NASTY + "e" * 5_000, "https://example.com/?" + "u" * 10_000, _NASTY + "p" * 5_000) for _ in range(3)
+    ),
+    reply_to=_NASTY,
 )
 """A message worse than any the engine makes: markup, mentions, line breaks, NUL, and everything far too long."""
 

@@ -17,7 +17,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from pydantic import SecretStr
 
 from watchglass_alerts.channels import Delivered, Failed, Retry, create_channel, email, parse_channel
-from watchglass_alerts.channels.email import EmailChannel, EmailConfig, render, render_html, render_text
+from watchglass_alerts.channels.email import EmailChannel, EmailConfig, render
+from watchglass_alerts.channels.mail_body import CHART_ID, render_html, render_text
 from watchglass_alerts.errors import ConfigError
 from watchglass_alerts.testing import HOSTILE, SAMPLE, Case, assert_channel_contract
 
@@ -126,7 +127,12 @@ def test_the_mail(serve: Serve) -> None:
     assert mail["References"] == f"<{SAMPLE.thread}@example.com>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert inbox.envelopes[0].rcpt_tos == ["a@example.com", "b@example.com"]
-    text, html = mail.iter_parts()
+    text, related = mail.iter_parts()
+    assert isinstance(related, EmailMessage)
+    html, chart = related.iter_parts()
+    assert (chart.get_content_type(), chart["Content-ID"]) == ("image/png", f"<{CHART_ID}>")
+    assert chart.get_content().startswith(b"\x89PNG")
+    assert f'src="cid:{CHART_ID}"' in html.get_content()
     assert text.get_content().splitlines() == render_text(SAMPLE).splitlines()
     assert html.get_content().strip() == render_html(SAMPLE).strip()
     for needed in ("31.2 %", "27.7 % to 34.9 %", "643 calls", "> 20 %", "checkout", "--for 2h", "runbooks.example"):
@@ -176,8 +182,10 @@ def test_hostile_text_adds_no_header_no_recipient_and_no_markup(serve: Serve) ->
     assert max(len(line) for line in content.splitlines()) <= 998
     tags = Tags()
     tags.feed(render_html(HOSTILE))
-    assert tags.found <= {"html", "body", "h2", "p", "b", "br", "table", "tr", "td", "a", "code"}
-    assert tags.links == {"https://example.com/" + "u" * 10_000}
+    layout = {"html", "head", "meta", "body", "table", "tr", "td", "img"}
+    assert tags.found <= layout | {"p", "b", "br", "a", "code", "ol", "li", "span"}
+    ours = {"https://example.com/" + "u" * 10_000, "https://example.com/?" + "u" * 10_000, f"cid:{CHART_ID}"}
+    assert tags.links == ours, "nothing is loaded from anywhere"
 
 
 class Tags(HTMLParser):

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from watchglass_alerts.channels.email import render_text
-from watchglass_alerts.channels.slack import payload
+from watchglass_alerts.channels.block_kit import payload
+from watchglass_alerts.channels.mail_body import render_text
 from watchglass_alerts.evaluation import evaluate
 from watchglass_alerts.measurement import Measured
 from watchglass_alerts.message import Change, Kind, Message, compose, notification_kind

@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from watchglass_alerts import http
 from watchglass_alerts.channels import Delivered, Failed, Retry, create_channel, parse_channel
 from watchglass_alerts.channels.base import Channel
+from watchglass_alerts.channels.block_kit import payload
 from watchglass_alerts.channels.replies import parse_retry_after
-from watchglass_alerts.channels.slack import SlackChannel, SlackConfig, payload
+from watchglass_alerts.channels.slack import SlackChannel, SlackConfig
 from watchglass_alerts.errors import ConfigError
 from watchglass_alerts.message import Kind
 from watchglass_alerts.testing import HOSTILE, SAMPLE, Behaviour, Case, WebhookServer, answer, assert_channel_contract
@@ -85,7 +86,7 @@ def test_posts_block_kit_as_json(webhook: WebhookServer) -> None:
     body = json.loads(request.body)
     assert body["text"].startswith("Firing: checkout errors: error_rate is 31.2 %")
     assert [block["type"] for block in body["blocks"]] == [
-        *("header", "section", "section", "section", "actions", "context"),
+        *("header", "section", "section", "section", "section", "rich_text", "actions", "context"),
     ]
     assert body["unfurl_links"] is False
     assert body["unfurl_media"] is False
@@ -107,6 +108,8 @@ def texts(value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         if isinstance(value.get("text"), str):
             yield value.get("type", "fallback"), value["text"]
+            if value.get("type") in ("text", "link"):
+                return
         for child in value.values():
             yield from texts(child)
     if isinstance(value, list):
@@ -117,8 +120,9 @@ def texts(value: Any) -> Iterator[tuple[str, str]]:
 def test_hostile_text_stays_text_within_limits() -> None:
     body = payload(HOSTILE)
     found = list(texts(body))
-    assert {kind for kind, _ in found} == {"plain_text", "fallback"}
-    for _, text in found:
+    assert {kind for kind, _ in found} == {"plain_text", "fallback", "text"}, "never mrkdwn"
+    assert all(len(text) <= 301 for kind, text in found if kind == "text"), "which Slack shows as it is"
+    for _, text in (each for each in found if each[0] != "text"):
         assert "<" not in text
         assert ">" not in text
         assert text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "").count("&") == 0
@@ -201,8 +205,11 @@ def test_tls_with_a_trusted_and_an_unknown_certificate(certificate: Any, webhook
         ({"url": "https://hooks.slack.com/SECRET", "url_env": "X"}, "set exactly one of"),
         ({"url": "https://hooks.slack.com/SECRET", "channel": "#x"}, "channel: Extra inputs are not permitted"),
         ({"url": ["SECRET"]}, "url: Input should be a valid string"),
-        ({"type": "slak", "url": "SECRET"}, "type 'slak' is unknown; allowed: email, slack"),
-        ({"type": None, "url": "SECRET"}, "needs a type; allowed: email, slack"),
+        (
+            {"type": "slak", "url": "SECRET"},
+            "type 'slak' is unknown; allowed: email, pagerduty, slack, slack_bot, teams, webhook",
+        ),
+        ({"type": None, "url": "SECRET"}, "needs a type; allowed: email, pagerduty, slack, slack_bot, teams, webhook"),
     ],
 )
 def test_wrong_settings_are_named_without_their_values(settings: dict[str, Any], expected: str) -> None:

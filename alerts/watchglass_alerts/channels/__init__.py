@@ -31,7 +31,11 @@ __all__ = [
 
 BUILTIN: dict[str, str] = {
     "email": "watchglass_alerts.channels.email:EmailChannel",
+    "pagerduty": "watchglass_alerts.channels.pagerduty:PagerDutyChannel",
     "slack": "watchglass_alerts.channels.slack:SlackChannel",
+    "slack_bot": "watchglass_alerts.channels.slack_bot:SlackBotChannel",
+    "teams": "watchglass_alerts.channels.teams:TeamsChannel",
+    "webhook": "watchglass_alerts.channels.webhook:WebhookChannel",
 }
 """Channel type -> 'module:Class'. The class has a `Config` and is made as `Class(config, allow_loopback=…)`."""
 

@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
-from html import escape
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from watchglass_alerts.channels.base import ChannelConfig, Delivered, Failed, Retry, SendResult
+from watchglass_alerts.channels.mail_body import CHART_ID, render_html, render_text
 from watchglass_alerts.channels.replies import explain_failure
 from watchglass_alerts.deadline import deadline
 from watchglass_alerts.errors import ConfigError
-from watchglass_alerts.message import Kind, Message
+from watchglass_alerts.message import Message
 from watchglass_alerts.network import is_loopback_host
 from watchglass_alerts.secret import read_secret
 from watchglass_alerts.text import clean
@@ -33,10 +33,7 @@ TIMEOUT_S = 10.0
 """For each step of the conversation."""
 DEADLINE_S = 20.0
 """For the whole conversation."""
-MAX_CHARACTERS = 100_000
-"""Of either part."""
 _PORTS = {"tls": 465, "starttls": 587, "plain": 25}
-_COLOURS = {Kind.FIRING: "#b42318", Kind.RESOLVED: "#067647", Kind.NO_DATA: "#667085", Kind.ERROR: "#b54708"}
 
 
 _STEPS: dict[type, str] = {
@@ -184,41 +181,8 @@ def render(message: Message, sender: str, recipients: tuple[str, ...]) -> EmailM
     mail["X-Watchglass-Notification"] = message.id
     mail.set_content(render_text(message), cte="quoted-printable")
     mail.add_alternative(render_html(message), subtype="html", cte="quoted-printable")
+    if message.chart is not None:
+        html = mail.get_body(("html",))
+        assert isinstance(html, EmailMessage)
+        html.add_related(message.chart.png(), "image", "png", cid=f"<{CHART_ID}>", filename="chart.png")
     return mail
-
-
-def render_text(message: Message) -> str:
-    """The plain-text part."""
-    facts = (*message.facts, *message.where)
-    width = max(len(name) for name, _ in facts)
-    parts = [
-        f"{message.title}\n\n{message.headline}\n{message.reason}",
-        "\n".join(f"{name:<{width}}  {value}" for name, value in facts),
-        *(f"{name}: {text}" for name, text in message.notes),
-        "\n".join(f"{name}: {url}" for name, url in message.links),
-        f"To silence this alert for two hours:\n    {message.silence}",
-        f"Notification {message.id}",
-    ]
-    return clean("\n\n".join(part for part in parts if part), MAX_CHARACTERS, lines=True) + "\n"
-
-
-def render_html(message: Message) -> str:
-    """The HTML part: nothing is loaded from anywhere, and every value is escaped."""
-
-    def show(text: str) -> str:
-        return escape(clean(text, 3000, lines=True))
-
-    rows = "".join(
-        f'<tr><td style="padding:2px 16px 2px 0;color:#667085">{show(name)}</td><td>{show(value)}</td></tr>'
-        for name, value in (*message.facts, *message.where)
-    )
-    notes = "".join(f"<p><b>{show(name)}</b><br>{show(text)}</p>" for name, text in message.notes)
-    links = " &nbsp; ".join(f'<a href="{escape(url)}">{show(name)}</a>' for name, url in message.links)
-    return (
-        '<!doctype html><html><body style="font-family:sans-serif;font-size:14px;color:#101828">'
-        f'<h2 style="font-size:18px;color:{_COLOURS[message.kind]}">{show(message.title)}</h2>'
-        f"<p><b>{show(message.headline)}</b><br>{show(message.reason)}</p>"
-        f'<table style="font-size:14px;border-collapse:collapse">{rows}</table>{notes}'
-        f"<p>{links}</p><p>To silence this alert for two hours:<br><code>{show(message.silence)}</code></p>"
-        f'<p style="color:#667085;font-size:12px">Notification {show(message.id)}</p></body></html>\n'
-    )

@@ -8,12 +8,15 @@ import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
+from typing import Any
+
+import orjson
 
 from watchglass_alerts.channels.base import Delivered, Failed, Retry, SendResult
 from watchglass_alerts.http import Reply
 from watchglass_alerts.text import clean
 
-_CODE = re.compile(rb"[a-z]{1,30}(_[a-z]{1,30}){0,5}")
+_CODE = re.compile(r"[a-z]{1,30}(_[a-z]{1,30}){0,5}")
 RETRYABLE = {408, 425, 429}
 """Besides every 5xx."""
 MAX_RETRY_AFTER_S = 3600.0
@@ -24,7 +27,7 @@ def classify(receiver: str, reply: Reply) -> SendResult:
     if 200 <= reply.status < 300:
         return Delivered()
     if reply.status in RETRYABLE or reply.status >= 500:
-        return Retry(parse_retry_after(reply.retry_after, datetime.now(UTC)), f"{receiver} answered {reply.status}")
+        return Retry(retry_after(reply), f"{receiver} answered {reply.status}")
     if 300 <= reply.status < 400:
         return Failed(f"{receiver} answered {reply.status}; redirects are not followed")
     return Failed(f"{receiver} answered {reply.status}{error_code(reply)}")
@@ -32,8 +35,27 @@ def classify(receiver: str, reply: Reply) -> SendResult:
 
 def error_code(reply: Reply) -> str:
     """': invalid_payload' where the body is one such word; '' for other text, which may repeat our own URL."""
-    code = _CODE.fullmatch(reply.body.strip())
-    return f": {code[0].decode()}" if code else ""
+    text = reply.body.strip()[:200].decode(errors="replace")
+    return f": {text}" if is_code(text) else ""
+
+
+def is_code(text: str) -> bool:
+    """Whether a receiver's text is one plain word such as `channel_not_found`, which can be told to people."""
+    return bool(_CODE.fullmatch(text))
+
+
+def reply_object(reply: Reply) -> dict[str, Any]:
+    """The JSON object in a reply's body, {} where there is none."""
+    try:
+        answer = orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def retry_after(reply: Reply) -> float | None:
+    """The seconds that a reply asks for, None where it does not."""
+    return parse_retry_after(reply.retry_after, datetime.now(UTC))
 
 
 def parse_retry_after(header: str, now: datetime) -> float | None:

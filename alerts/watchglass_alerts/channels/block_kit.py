@@ -1,0 +1,103 @@
+"""A message as Slack's Block Kit, for both Slack channels.
+
+Texts are `plain_text` with & < > escaped, or elements of a `rich_text` block, which Slack never parses: a model or
+service called `<!channel>` mentions nobody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from watchglass_alerts.message import Kind, Message
+from watchglass_alerts.text import clean
+
+HEADER, SECTION, FIELD, BUTTON, URL = 150, 3000, 2000, 75, 3000
+"""Slack's limits in characters; it refuses a whole message for one text that is longer."""
+MAX_FIELDS = 10
+MAX_NOTES = 10
+
+_MARKS = {Kind.FIRING: "🔴", Kind.RESOLVED: "🟢", Kind.NO_DATA: "⚪", Kind.ERROR: "🟠"}
+
+
+def payload(message: Message) -> dict[str, Any]:
+    """The body of a webhook's or `chat.postMessage`'s request, without where it goes."""
+    blocks = [
+        {"type": "header", "text": _text(f"{_MARKS[message.kind]} {message.title}", HEADER)},
+        {"type": "section", "text": _text(f"{message.headline}\n{message.reason}", SECTION)},
+        *_chart(message),
+        *_fields(message),
+        *({"type": "section", "text": _text(f"{name}: {text}", SECTION)} for name, text in message.notes[:MAX_NOTES]),
+        *_examples(message),
+        *_buttons(message),
+    ]
+    footer = f"To silence: {message.silence}\nNotification {message.id}"
+    blocks.append({"type": "context", "elements": [_text(footer, FIELD)]})
+    return {
+        "text": _escape(f"{message.title}: {message.headline}", SECTION),
+        "blocks": blocks,
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _chart(message: Message) -> list[dict[str, Any]]:
+    if message.chart is None:
+        return []
+    text = _text(f"{message.chart.sparkline}\n{message.chart.caption}", SECTION)
+    return [{"type": "section", "text": text}]
+
+
+def _fields(message: Message) -> list[dict[str, Any]]:
+    facts = (*message.facts, *message.where)[:MAX_FIELDS]
+    if not facts:
+        return []
+    return [{"type": "section", "fields": [_text(f"{name}\n{value}", FIELD) for name, value in facts]}]
+
+
+def _examples(message: Message) -> list[dict[str, Any]]:
+    if not message.examples:
+        return []
+    items = [
+        {"type": "rich_text_section", "elements": _example(title, url, text)} for title, url, text in message.examples
+    ]
+    heading = {"type": "rich_text_section", "elements": [_run("Worst calls", bold=True)]}
+    return [
+        {"type": "rich_text", "elements": [heading, {"type": "rich_text_list", "style": "ordered", "elements": items}]}
+    ]
+
+
+def _example(title: str, url: str, text: str) -> list[dict[str, Any]]:
+    shown = clean(title, 200) or "call"
+    link = {"type": "link", "url": url, "text": shown} if url and len(url) <= URL else _run(shown)
+    return [link, _run(f"\n{clean(text, 300)}")] if text else [link]
+
+
+def _run(text: str, *, bold: bool = False) -> dict[str, Any]:
+    return {"type": "text", "text": text} | ({"style": {"bold": True}} if bold else {})
+
+
+def _buttons(message: Message) -> list[dict[str, Any]]:
+    buttons = [
+        {"type": "button", "text": _text(name, BUTTON), "url": url, "action_id": f"link-{index}"}
+        for index, (name, url) in enumerate(message.links)
+        if len(url) <= URL
+    ]
+    return [{"type": "actions", "elements": buttons}] if buttons else []
+
+
+def _text(text: str, limit: int) -> dict[str, Any]:
+    return {"type": "plain_text", "text": _escape(text, limit), "emoji": False}
+
+
+def _escape(text: str, limit: int) -> str:
+    """Slack's three control characters as entities, cut so that the result fits and ends between two of them."""
+    escaped = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+    parts: list[str] = []
+    room = limit - 1
+    for char in clean(text, limit, lines=True):
+        part = escaped.get(char, char)
+        room -= len(part)
+        if room < 0:
+            return "".join(parts) + "…"
+        parts.append(part)
+    return "".join(parts)
