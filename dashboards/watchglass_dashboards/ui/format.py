@@ -44,6 +44,12 @@ def seconds(value: float | None) -> str:
     return f"{value / 3600:.1f} h" if value < 48 * 3600 else f"{value / 86400:.1f} d"
 
 
+def whole(length_s: int) -> str:
+    """60 -> '1 min', 14400 -> '4 h': a length in its largest whole unit."""
+    units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+    return next(f"{length_s // size} {unit}" for size, unit in units if length_s % size == 0)
+
+
 def usd(value: float | None) -> str:
     """28.77 -> '$28.77', 0.0012 -> '$0.0012'; escaped, as a lone dollar opens a formula."""
     if value is None:

@@ -158,7 +158,7 @@ def _numbers(
 
 def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: int) -> None:
     colours = ink()
-    per = format.seconds(bucket_s) if bucket_s < 120 else format.seconds(bucket_s).replace(" 0 s", "").replace(".0", "")
+    per = format.whole(bucket_s)
     left, right = st.columns(2, gap="small")
     with left, card("Traffic", f"calls per {per} · drag to see the calls of that time"):
         span_ms = len(times) * bucket_s * 1000
