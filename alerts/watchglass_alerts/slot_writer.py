@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from watchglass_alerts import evaluation
 from watchglass_alerts.events import derive_id, identity, is_transition, slot_row, transition_row
+from watchglass_alerts.examples import Examples
+from watchglass_alerts.history import History
 from watchglass_alerts.measurement import Measured, SlotMeasures
 from watchglass_alerts.memory import OVERLAP, Memory
 from watchglass_alerts.message import Change
@@ -40,6 +42,8 @@ class SlotWriter:
     def __init__(self, store: Store, memory: Memory, *, engine: str, dashboard_url: str) -> None:
         self._store = store
         self._memory = memory
+        self._history = History(store)
+        self._examples = Examples(store)
         self._engine = engine
         self._dashboard_url = dashboard_url
 
@@ -91,7 +95,7 @@ class SlotWriter:
         except StoreRejected as error:
             measured = problem = f"query failed: {clean(f'{error.name}: {error}', 300)}"
         changes = evaluation.evaluate(rule, slot, self._memory.states(rule.name), measured)
-        return _Outcome(rule, slot, changes, problem)
+        return _Outcome(rule, slot, self._history.add(changes), problem)
 
     def _rows(self, outcome: _Outcome, now: datetime) -> list[dict[str, Any]]:
         """The slot's row, after those of its transitions."""
@@ -113,7 +117,8 @@ class SlotWriter:
         return [*transitions, done]
 
     def _row(self, change: Change, now: datetime, *, is_new: bool = False) -> dict[str, Any]:
-        return transition_row(change, is_new=is_new, engine=self._engine, dashboard_url=self._dashboard_url, now=now)
+        told = self._examples.add(change)
+        return transition_row(told, is_new=is_new, engine=self._engine, dashboard_url=self._dashboard_url, now=now)
 
     def _keep(self, outcome: _Outcome) -> None:
         fields = set(outcome.rule.group_by)
