@@ -23,7 +23,7 @@ def set_durability(store: Store, durability: Durability) -> list[str]:
     Returns:
         The tables that were changed.
     """
-    wanted = {name: "1" if durability == "power" else "0" for name in _SETTINGS}
+    wanted = dict.fromkeys(_SETTINGS, "1" if durability == "power" else "0")
     assignments = ", ".join(f"{name} = {value}" for name, value in wanted.items())
     changed = []
     for table in store.query(_TABLES):
