@@ -15,7 +15,30 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-_SYLLABLES: Final = "an be co de er fi ga hol in ka le mon ne or pa ra ser tion un ver wi ty".split()
+_SYLLABLES: Final = [
+    "an",
+    "be",
+    "co",
+    "de",
+    "er",
+    "fi",
+    "ga",
+    "hol",
+    "in",
+    "ka",
+    "le",
+    "mon",
+    "ne",
+    "or",
+    "pa",
+    "ra",
+    "ser",
+    "tion",
+    "un",
+    "ver",
+    "wi",
+    "ty",
+]
 _VOCABULARY_SIZE: Final = 4000
 _SYSTEM_PROMPTS: Final = 8
 _SYSTEM_PROMPT_WORDS: Final = 90
