@@ -189,7 +189,9 @@ def _where(change: Change) -> dict[str, str]:
 
 def _when(change: Change, kind: Kind) -> dict[str, str]:
     start = change.slot - timedelta(seconds=change.rule.window_s)
-    facts = {"Window": f"{_time(start)} to {_time(change.slot)} ({format_duration(change.rule.window_s)})"}
+    begin = f"{start:%Y-%m-%d %H:%M:%S}" if start.date() == change.slot.date() else _time(start)
+    end = f"{change.slot:%H:%M:%S} UTC" if start.date() == change.slot.date() else _time(change.slot)
+    facts = {"Window": f"{begin} to {end} ({format_duration(change.rule.window_s)})"}
     opened = change.step.state.open_since or change.before.open_since
     if opened is not None:
         facts["Since"] = _time(opened)

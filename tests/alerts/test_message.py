@@ -45,7 +45,7 @@ def test_says_what_where_since_when_how_sure_and_how_to_silence(make_rule: MakeR
     assert dict(made.where) == {"service_name": "shop", "environment": "a or b", "team": "search", "model": "m1"}
     facts = dict(made.facts)
     assert facts["Since"] == f"{T0:%Y-%m-%d} 12:00:00 UTC"
-    assert facts["Window"] == f"{T0:%Y-%m-%d} 11:59:00 UTC to {T0:%Y-%m-%d} 12:00:00 UTC (1m)"
+    assert facts["Window"] == f"{T0:%Y-%m-%d} 11:59:00 to 12:00:00 UTC (1m)"
     assert facts["Late"]
     assert made.notes == (("summary", "31.2 % (27.73 % to 34.88 %) on m1"),)
     links = dict(made.links)

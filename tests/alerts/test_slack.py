@@ -86,7 +86,7 @@ def test_posts_block_kit_as_json(webhook: WebhookServer) -> None:
     body = json.loads(request.body)
     assert body["text"].startswith("Firing: checkout errors: error_rate is 31.2 %")
     assert [block["type"] for block in body["blocks"]] == [
-        *("header", "section", "section", "section", "section", "rich_text", "actions", "context"),
+        *("header", "section", "section", "rich_text", "rich_text", "rich_text", "actions", "context"),
     ]
     assert body["unfurl_links"] is False
     assert body["unfurl_media"] is False
@@ -121,7 +121,7 @@ def test_hostile_text_stays_text_within_limits() -> None:
     body = payload(HOSTILE)
     found = list(texts(body))
     assert {kind for kind, _ in found} == {"plain_text", "fallback", "text"}, "never mrkdwn"
-    assert all(len(text) <= 301 for kind, text in found if kind == "text"), "which Slack shows as it is"
+    assert all(len(text) <= 3000 for kind, text in found if kind == "text"), "which Slack shows as it is"
     for _, text in (each for each in found if each[0] != "text"):
         assert "<" not in text
         assert ">" not in text
@@ -130,7 +130,7 @@ def test_hostile_text_stays_text_within_limits() -> None:
     header = body["blocks"][0]["text"]["text"]
     assert len(header) <= 150
     assert len(body["blocks"]) <= 50
-    assert all(len(block.get("fields", [])) <= 10 for block in body["blocks"])
+    assert len(json.dumps(body)) < 100_000
     assert not any(block["type"] == "actions" for block in body["blocks"]), "a link that is too long is left out"
     assert payload(replace(SAMPLE, kind=Kind.NO_DATA))["blocks"][0]["text"]["text"].startswith("⚪")
 

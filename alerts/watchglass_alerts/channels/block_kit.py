@@ -6,14 +6,17 @@ service called `<!channel>` mentions nobody.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from watchglass_alerts.message import Kind, Message
 from watchglass_alerts.text import clean
 
-HEADER, SECTION, FIELD, BUTTON, URL = 150, 3000, 2000, 75, 3000
+HEADER, SECTION, FOOTER, BUTTON, URL = 150, 3000, 2000, 75, 3000
 """Slack's limits in characters; it refuses a whole message for one text that is longer."""
-MAX_FIELDS = 10
+FACT = 300
+"""Ours: enough for a name from telemetry."""
+MAX_FACTS = 20
 MAX_NOTES = 10
 
 _MARKS = {Kind.FIRING: "🔴", Kind.RESOLVED: "🟢", Kind.NO_DATA: "⚪", Kind.ERROR: "🟠"}
@@ -25,13 +28,13 @@ def payload(message: Message) -> dict[str, Any]:
         {"type": "header", "text": _text(f"{_MARKS[message.kind]} {message.title}", HEADER)},
         {"type": "section", "text": _text(f"{message.headline}\n{message.reason}", SECTION)},
         *_chart(message),
-        *_fields(message),
-        *({"type": "section", "text": _text(f"{name}: {text}", SECTION)} for name, text in message.notes[:MAX_NOTES]),
+        *_named((*message.facts, *message.where)[:MAX_FACTS], FACT),
+        *_named(message.notes[:MAX_NOTES], SECTION),
         *_examples(message),
         *_buttons(message),
     ]
     footer = f"To silence: {message.silence}\nNotification {message.id}"
-    blocks.append({"type": "context", "elements": [_text(footer, FIELD)]})
+    blocks.append({"type": "context", "elements": [_text(footer, FOOTER)]})
     return {
         "text": _escape(f"{message.title}: {message.headline}", SECTION),
         "blocks": blocks,
@@ -47,11 +50,13 @@ def _chart(message: Message) -> list[dict[str, Any]]:
     return [{"type": "section", "text": text}]
 
 
-def _fields(message: Message) -> list[dict[str, Any]]:
-    facts = (*message.facts, *message.where)[:MAX_FIELDS]
-    if not facts:
-        return []
-    return [{"type": "section", "fields": [_text(f"{name}\n{value}", FIELD) for name, value in facts]}]
+def _named(pairs: Sequence[tuple[str, str]], limit: int) -> list[dict[str, Any]]:
+    """A line for each pair, the name in bold."""
+    lines: list[dict[str, Any]] = []
+    for name, value in pairs:
+        lines += [_run("\n")] if lines else []
+        lines += [_run(f"{clean(name, FACT) or '-'}  ", bold=True), _run(clean(value, limit, lines=True) or "-")]
+    return [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": lines}]}] if lines else []
 
 
 def _examples(message: Message) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ MAX_CHARACTERS = 100_000
 CHART_ID = "chart@watchglass"
 
 _ACCENTS = {Kind.FIRING: "#b42318", Kind.RESOLVED: "#067647", Kind.NO_DATA: "#475467", Kind.ERROR: "#b54708"}
+_BREAK = "word-break:break-word;overflow-wrap:anywhere"
 _MUTED = "color:#667085"
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 
@@ -68,8 +69,8 @@ def render_html(message: Message) -> str:
         '<table role="presentation" width="100%" cellpadding="0" cellspacing="0"><tr><td align="center" '
         'style="padding:16px 8px"><table role="presentation" width="100%" cellpadding="0" cellspacing="0" '
         f'style="max-width:600px;background:#ffffff;border:1px solid #eaecf0;border-top:4px solid {accent}">'
-        f'<tr><td style="padding:20px 24px;text-align:left">{"".join(parts)}</td></tr></table></td></tr></table>'
-        "</body></html>\n"
+        f'<tr><td style="padding:20px 24px;text-align:left;{_BREAK}">{"".join(parts)}</td></tr></table>'
+        "</td></tr></table></body></html>\n"
     )
 
 
@@ -89,11 +90,11 @@ def _chart(message: Message) -> str:
 
 def _table(facts: tuple[tuple[str, str], ...]) -> str:
     rows = "".join(
-        f'<tr><td valign="top" style="padding:3px 16px 3px 0;white-space:nowrap;{_MUTED}">{_show(name)}</td>'
-        f'<td valign="top" style="padding:3px 0;word-break:break-word">{_show(value)}</td></tr>'
+        f'<tr><td valign="top" width="104" style="padding:3px 12px 3px 0;{_MUTED}">{_show(name)}</td>'
+        f'<td valign="top" style="padding:3px 0">{_show(value)}</td></tr>'
         for name, value in facts
     )
-    return f'<table cellpadding="0" cellspacing="0" style="margin:0 0 16px;font-size:14px">{rows}</table>'
+    return f'<table width="100%" cellpadding="0" cellspacing="0" style="margin:0 0 16px;font-size:14px">{rows}</table>'
 
 
 def _examples(message: Message) -> str:
@@ -122,6 +123,6 @@ def _footer(message: Message) -> str:
     return (
         f'<p style="margin:8px 0 0;padding-top:12px;border-top:1px solid #eaecf0;font-size:12px;{_MUTED}">'
         "To silence this alert for two hours:<br>"
-        f'<code style="color:#344054;word-break:break-word">{_show(message.silence)}</code><br>'
+        f'<code style="color:#344054">{_show(message.silence)}</code><br>'
         f"Notification {_show(message.id)}</p>"
     )
