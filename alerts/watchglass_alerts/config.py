@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny
 
 from watchglass_alerts.channels import ChannelConfig, parse_channel
+from watchglass_alerts.inhibition import Inhibition
 from watchglass_alerts.links import check_link
 
 
@@ -38,6 +39,23 @@ class AlertsConfig(BaseModel):
     )
     channels: dict[ChannelName, ChannelSettings] = Field(
         default_factory=dict, description="Name to settings; `type` says which kind. See docs/channels.md."
+    )
+    group_by: tuple[str, ...] = Field(
+        ("rule",),
+        description="Notifications that are due together, of one kind, and the same in these labels go as one message. "
+        "Labels are `rule`, `severity`, and a rule's filters, labels and groups. Empty: each goes by itself.",
+    )
+    group_wait_s: float = Field(
+        0.0, ge=0, le=3600, description="A group's first message waits this long for others to join it."
+    )
+    group_interval_s: float = Field(
+        0.0, ge=0, le=86_400, description="Between two messages of a group at least this long passes."
+    )
+    messages_per_hour: int = Field(
+        60, ge=1, le=10_000, description="To one channel. What comes after waits, and then goes grouped."
+    )
+    inhibit: tuple[Inhibition, ...] = Field(
+        (), description="While one alert fires, others are not told: tables with `source`, `target` and `equal`."
     )
     dashboard_url: Annotated[str, AfterValidator(_link)] = Field(
         "http://127.0.0.1:8501", description="Where messages link to; '' leaves the link out."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from watchglass_alerts.channels import create_channel
 from watchglass_alerts.config import AlertsConfig
-from watchglass_alerts.delivery import Delivery, DeliveryReport
+from watchglass_alerts.delivery import Delivery, DeliveryReport, policy_of
 from watchglass_alerts.memory import Memory
 from watchglass_alerts.rulebook import RuleBook
 from watchglass_alerts.rules import Rule
@@ -80,7 +81,14 @@ class Engine:
         self._book = RuleBook(store, config.rules_file, channels)
         self._memory = Memory(store)
         self._writer = SlotWriter(store, self._memory, engine=engine_id, dashboard_url=config.dashboard_url)
-        self._delivery = Delivery(store, channels, clock, engine=engine_id)
+        self._delivery = Delivery(
+            store,
+            channels,
+            clock,
+            engine=engine_id,
+            policy=policy_of(config),
+            stopwatch=time.monotonic if clock is utc_now else None,
+        )
 
     def run_once(self, now: datetime | None = None) -> RunReport:
         """Evaluate what is due and deliver what is owed, once.
@@ -114,12 +122,12 @@ class Engine:
         evaluated = 0
         waiting: set[str] = set()
         due = self._due(now)
-        for time in sorted(due):
+        for moment in sorted(due):
             if evaluated >= MAX_EVALUATIONS:
                 return EvaluationReport(evaluated, transitions, True)
             # Slots of a rule go in order, so one that could not be asked for holds back the later ones.
-            group = [(rule, slot) for rule, slot in due[time] if rule.name not in waiting]
-            result = self._writer.run(time, group, now)
+            group = [(rule, slot) for rule, slot in due[moment] if rule.name not in waiting]
+            result = self._writer.run(moment, group, now)
             waiting |= {rule.name for rule, _ in group} - set(result.done)
             evaluated += len(result.done)
             transitions += result.transitions

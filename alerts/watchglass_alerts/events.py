@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from watchglass_alerts.message import Change, compose, notification_kind
+from watchglass_alerts.message import Change, Kind, compose, notification_kind
 from watchglass_alerts.rules import Rule
 from watchglass_alerts.state import AlertState, Observation, Status
 
@@ -72,8 +72,23 @@ def _turn(before: AlertState, after: AlertState) -> str:
     return "opened" if after.is_open else "closed"
 
 
+def repeats(change: Change) -> bool:
+    """Whether an alert that goes on firing is to be told again in this slot: each `repeat_interval` since it fired.
+
+    A slot that is late stays silent, so that a downtime is not followed by a row of repetitions.
+    """
+    rule, after = change.rule, change.step.state
+    opened, every_s = after.open_since, rule.repeat_interval_s
+    if not every_s or opened is None or after.status is not Status.FIRING or change.is_late or change.before != after:
+        return False
+    now_s = (change.slot - opened).total_seconds()
+    return now_s // every_s > (now_s - rule.interval_s) // every_s and now_s >= every_s
+
+
 def _notifications(change: Change, event_id: str, labels: Labels, dashboard_url: str) -> list[tuple[str, str, str]]:
     kind = notification_kind(change.rule, change.before, change.step.state)
+    if repeats(change) and Kind.FIRING.value in change.rule.notify_on:
+        kind = Kind.FIRING
     if kind is None:
         return []
     thread = derive_id("alert", change.rule.name, labels)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from watchglass_alerts import evaluation
-from watchglass_alerts.events import derive_id, identity, is_transition, slot_row, transition_row
+from watchglass_alerts.events import derive_id, identity, is_transition, repeats, slot_row, transition_row
 from watchglass_alerts.examples import Examples
 from watchglass_alerts.history import History
 from watchglass_alerts.measurement import Measured, SlotMeasures
@@ -103,7 +103,7 @@ class SlotWriter:
         transitions = [
             self._row(change, now, is_new=identity(change.labels) not in known)
             for change in outcome.changes
-            if is_transition(known.get(identity(change.labels)), change.step.state)
+            if is_transition(known.get(identity(change.labels)), change.step.state) or repeats(change)
         ]
         done = slot_row(
             outcome.rule,

@@ -10,9 +10,10 @@ import pytest
 
 from watchglass_alerts import AlertsConfig, Engine, Rule, RuleError, save_rule, save_silence
 from watchglass_alerts.channels import Channel, Delivered, SendResult
-from watchglass_alerts.delivery import Delivery, Pending, back_off_s, decide
+from watchglass_alerts.delivery import Delivery, back_off_s
 from watchglass_alerts.events import EPOCH
 from watchglass_alerts.message import Kind, Message
+from watchglass_alerts.stages import Context, Pending, decide
 from watchglass_alerts.testing import SAMPLE, WebhookServer, answer
 from watchglass_store import Store
 
@@ -33,9 +34,11 @@ PENDING = Pending(
     slot=T0,
     time=T0,
     is_current=True,
+    is_repeat=False,
     attempt=0,
     outcome="",
     next_attempt=EPOCH,
+    wait_s=60.0,
 )
 RESOLVED = replace(SAMPLE, kind=Kind.RESOLVED)
 
@@ -48,11 +51,14 @@ def silence(**matchers: str) -> list[dict[str, Any]]:
     ("pending", "after", "silences", "action"),
     [
         ({}, MINUTE, [], "send"),
-        ({}, timedelta(hours=24), [], "failed"),
+        ({"outcome": "retry", "attempt": 5}, timedelta(hours=24), [], "failed"),
+        ({"outcome": "retry", "attempt": 4}, timedelta(hours=24), [], "send"),
+        ({}, timedelta(hours=24), [], "send"),
         ({"outcome": "retry", "attempt": 3, "next_attempt": T0 + 2 * MINUTE}, MINUTE, [], "wait"),
         ({"outcome": "retry", "attempt": 3, "next_attempt": T0 + MINUTE}, MINUTE, [], "send"),
         ({"outcome": "sending", "attempt": 1, "next_attempt": T0 + 2 * MINUTE}, MINUTE, [], "wait"),
-        ({"outcome": "sending", "attempt": 1, "next_attempt": T0}, MINUTE, [], "send"),
+        ({"outcome": "sending", "attempt": 1, "next_attempt": T0, "wait_s": 0.0}, MINUTE, [], "send"),
+        ({"outcome": "sending", "attempt": 1, "next_attempt": T0}, MINUTE, [], "wait"),
         ({}, MINUTE, silence(rule="errors"), "silenced"),
         ({}, MINUTE, silence(rule="errors", model="m1"), "silenced"),
         ({}, MINUTE, silence(service_name="checkout"), "silenced"),
@@ -68,7 +74,7 @@ def silence(**matchers: str) -> list[dict[str, Any]]:
     ],
 )
 def test_stages(pending: dict[str, Any], after: timedelta, silences: list[dict[str, Any]], action: str) -> None:
-    decision = decide(replace(PENDING, **pending), T0 + after, silences)
+    decision = decide(replace(PENDING, **pending), Context(T0 + after, silences=silences))
     assert decision.action == action
     assert decision.reason or action == "send"
 

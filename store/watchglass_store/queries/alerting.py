@@ -124,7 +124,7 @@ def open_notifications(store: Store, *, since: datetime) -> list[dict[str, Any]]
 
     Rows have `id`, `channel`, `message`, `event_id`, `rule`, `labels`, `severity`, `slot`, `time` (when it was
     decided), `attempt` (0 = none yet), `outcome` ('' = none yet), `next_attempt`, and `is_current`: no later transition
-    of the same alert exists.
+    of the same alert exists; `is_repeat`: nothing had changed; and `wait_s`, from the last outcome to `next_attempt`.
     """
     return store.query(
         """
@@ -138,6 +138,7 @@ def open_notifications(store: Store, *, since: datetime) -> list[dict[str, Any]]
                 SELECT notification_id, max(d.attempt) AS last_attempt,
                     argMax(d.outcome, (d.attempt, d.outcome != 'sending', d.time)) AS last_outcome,
                     argMax(d.next_attempt, (d.attempt, d.outcome != 'sending', d.time)) AS last_next_attempt,
+                    argMax(d.time, (d.attempt, d.outcome != 'sending', d.time)) AS last_time,
                     countIf(d.outcome IN ('delivered', 'failed', 'dropped')) AS finals
                 FROM alert_events AS d
                 WHERE d.kind = 'delivery' AND d.time >= {since:DateTime64(3, 'UTC')}
@@ -145,7 +146,9 @@ def open_notifications(store: Store, *, since: datetime) -> list[dict[str, Any]]
             )
         SELECT n.1 AS id, n.2 AS channel, n.3 AS message, t.event_id AS event_id, t.rule AS rule, t.labels AS labels,
             t.severity AS severity, t.slot AS slot, t.time AS time, t.is_current AS is_current,
-            d.last_attempt AS attempt, d.last_outcome AS outcome, d.last_next_attempt AS next_attempt
+            d.last_attempt AS attempt, d.last_outcome AS outcome, d.last_next_attempt AS next_attempt,
+            t.state = t.previous_state AND t.change = '' AND t.open_since > toDateTime(0) AS is_repeat,
+            if(d.last_attempt = 0, 0, date_diff('millisecond', d.last_time, d.last_next_attempt) / 1000) AS wait_s
         FROM (
             SELECT *, slot = max(slot) OVER (PARTITION BY rule, toJSONString(labels)) AS is_current FROM transitions
         ) AS t
@@ -156,6 +159,59 @@ def open_notifications(store: Store, *, since: datetime) -> list[dict[str, Any]]
         """,
         {"since": since},
     )
+
+
+def open_alerts(store: Store) -> list[dict[str, Any]]:
+    """Alerts that are firing: rule, labels, severity, and the rule's definition as JSON, '' where it has none."""
+    return store.query(
+        """
+        SELECT t.rule AS rule, t.labels AS labels, t.severity AS severity, r.definition AS definition
+        FROM (
+            SELECT rule, labels, severity, open_since FROM alert_events WHERE kind = 'transition'
+            ORDER BY rule, slot DESC, time DESC LIMIT 1 BY rule, toJSONString(labels)
+        ) AS t
+        LEFT JOIN (
+            SELECT name, argMax(v.definition, v.version) AS definition FROM alert_rules AS v GROUP BY name
+        ) AS r ON r.name = t.rule
+        WHERE t.open_since > toDateTime(0)
+        ORDER BY rule, toJSONString(labels)
+        """
+    )
+
+
+def last_told(store: Store, *, since: datetime) -> list[dict[str, Any]]:
+    """What was last delivered about each alert to each channel, among deliveries since a time.
+
+    Rows have `channel`, `rule`, `labels`, `severity`, `time` and `message`.
+    """
+    return store.query(
+        """
+        SELECT d.channel AS channel, t.rule AS rule, t.labels AS labels, t.severity AS severity, d.time AS time,
+            t.message AS message
+        FROM (
+            SELECT e.notification_id AS id, e.channel AS channel, e.time AS time FROM alert_events AS e
+            WHERE e.kind = 'delivery' AND e.outcome = 'delivered' AND e.time >= {since:DateTime64(3, 'UTC')}
+        ) AS d
+        INNER JOIN (
+            SELECT e.rule AS rule, e.labels AS labels, e.severity AS severity, e.slot AS slot, n.1 AS id,
+                n.3 AS message
+            FROM alert_events AS e ARRAY JOIN e.notifications AS n
+            WHERE e.kind = 'transition' AND e.time >= {since:DateTime64(3, 'UTC')}
+        ) AS t ON t.id = d.id
+        ORDER BY d.time DESC, t.slot DESC LIMIT 1 BY channel, rule, toJSONString(labels)
+        """,
+        {"since": since},
+    )
+
+
+def messages_sent(store: Store, *, since: datetime) -> dict[str, int]:
+    """Channel to the messages that it got since a time; what went together counts once."""
+    found = store.query(
+        "SELECT channel, uniqExact(engine, time) AS messages FROM alert_events WHERE kind = 'delivery' "
+        "AND outcome = 'delivered' AND time >= {since:DateTime64(3, 'UTC')} GROUP BY channel",
+        {"since": since},
+    )
+    return {row["channel"]: int(row["messages"]) for row in found}
 
 
 def claim_owner(store: Store, notification_id: str, attempt: int, *, rule: str, since: datetime) -> str:
