@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from watchglass_evaluators import registry
+from watchglass_evaluators.drift.monitors import Monitor
 from watchglass_evaluators.judge.config import JudgeConfig
 from watchglass_evaluators.judge.rubrics import PREFIX
 from watchglass_evaluators.progress import Shard
@@ -49,6 +50,10 @@ class EvaluatorsConfig(BaseModel):
     )
     batch_calls: int = Field(default=500, ge=1, le=500, description="Calls that are read and written at once.")
     shard: str = Field(default="0/1", description="Which part of the traces this worker takes, i/n with 0 <= i < n.")
+    monitors: tuple[Monitor, ...] = Field(
+        default=(),
+        description="What is watched for drift, by the worker of shard 0; docs/drift.md has the settings.",
+    )
     judge: JudgeConfig = Field(default=JudgeConfig(), description="Judges; off until it has rubrics.")
 
     @field_validator("enabled")
@@ -64,6 +69,14 @@ class EvaluatorsConfig(BaseModel):
     @classmethod
     def _shard(cls, value: str) -> str:
         Shard.parse(value)
+        return value
+
+    @field_validator("monitors")
+    @classmethod
+    def _distinct(cls, value: tuple[Monitor, ...]) -> tuple[Monitor, ...]:
+        names = [monitor.name for monitor in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"monitors: more than one is named {', '.join(twice)}")
         return value
 
     @model_validator(mode="after")

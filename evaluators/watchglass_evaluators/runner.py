@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from watchglass_evaluators.config import EvaluatorOptions, EvaluatorsConfig
+from watchglass_evaluators.drift import DriftRunner
 from watchglass_evaluators.evaluator import EvaluatorUnavailable, Selective
 from watchglass_evaluators.intake import Intake, Page
 from watchglass_evaluators.journal import Journal, Work
@@ -113,6 +114,9 @@ class Runner:
 
     def _run_rounds(self, stop: threading.Event, lanes: Sequence[Future[None]]) -> None:
         self._stop = stop
+        if self._config.monitors and Shard.parse(self._config.shard).index == 0:
+            drift = DriftRunner(self._store, self._config, clock=self._clock)
+            threading.Thread(target=drift.run_forever, args=(stop,), name="drift", daemon=True).start()
         logger.info("evaluating shard %s with %s", self._config.shard, ", ".join(slot.name for slot in self._slots))
         back_off_s = 0.0
         while not stop.is_set():
