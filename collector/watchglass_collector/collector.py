@@ -4,14 +4,17 @@ import time
 from pathlib import Path
 
 from watchglass_collector.admission import stages
+from watchglass_collector.auth import Anyone
 from watchglass_collector.config import CollectorConfig
 from watchglass_collector.counters import Counters
 from watchglass_collector.drain import Drain
 from watchglass_collector.intake import Intake
-from watchglass_collector.receive.grpc import GrpcReceiver
-from watchglass_collector.receive.http import HttpReceiver
+from watchglass_collector.limits import MemoryBudget
+from watchglass_collector.receive.grpc import GrpcDoor, GrpcReceiver
+from watchglass_collector.receive.http import HttpDoor, HttpReceiver
 from watchglass_collector.signals import SIGNALS
 from watchglass_collector.spool import Spool
+from watchglass_collector.tls import Tls
 from watchglass_store import Store
 
 
@@ -36,8 +39,13 @@ class Collector:
         self._stop_timeout_s = config.stop_timeout_s
         intake = Intake(self._spool, stages(config.max_request_items), self._counters)
         limit = config.max_request_bytes
-        self._http = HttpReceiver(config.host, config.http_port, intake, max_bytes=limit)
-        self._grpc = GrpcReceiver(config.host, config.grpc_port, intake, max_bytes=limit)
+        budget = MemoryBudget(config.max_in_flight_bytes)
+        guard = Anyone()
+        tls = Tls.from_files(config.tls_certificate, config.tls_key, config.tls_client_ca)
+        http_door = HttpDoor(intake, guard, budget, self._counters, max_bytes=limit)
+        self._http = HttpReceiver(config.host, config.http_port, http_door, self._counters, tls)
+        grpc_door = GrpcDoor(intake, guard, budget, self._counters)
+        self._grpc = GrpcReceiver(config.host, config.grpc_port, grpc_door, tls, max_bytes=limit)
         self._drains = [Drain(signal, self._spool, store, self._counters) for signal in SIGNALS]
 
     def start(self) -> None:

@@ -1,6 +1,7 @@
 """Settings of the collector: section `[collector]`, environment `WATCHGLASS_COLLECTOR__…`."""
 
 import ipaddress
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, Field, field_validator
@@ -20,6 +21,17 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         "power",
         description="What an acknowledged span survives: loss of power, or only the end of any process. 'power' syncs "
         "the spool before each answer, and the store's tables before a segment leaves the spool.",
+    )
+    max_in_flight_bytes: int = Field(
+        128 * 1024**2,
+        ge=1024,
+        le=8 * 1024**3,
+        description="Most bytes of request bodies in memory at once; beyond it clients are told to try again.",
+    )
+    tls_certificate: Path | None = Field(None, description="PEM file; with it both ports speak TLS.")
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's key; only its owner may read it.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file; with it only clients whose certificate it signed are let in."
     )
     spool_max_bytes: int | None = Field(
         None, ge=1024**2, description="Most disk the spool may take. Not set: 5 GiB, or a tenth of the disk if smaller."

@@ -9,6 +9,8 @@ class Refusal(Enum):
     MALFORMED = "malformed"
     TOO_LARGE = "too large"
     UNSUPPORTED = "unsupported"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
 
 
 class Refused(Exception):

@@ -2,19 +2,18 @@
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any, Final
 
 from watchglass_collector.admission import Batch, Stage
+from watchglass_collector.auth_stamp import stamped
 from watchglass_collector.counters import Counters
-from watchglass_collector.errors import Refused, TryAgain
 from watchglass_collector.signals import Signal
 from watchglass_collector.spool import Record, Spool
 from watchglass_collector.spool.record import DIGEST_BYTES
 
-_log = logging.getLogger("watchglass.collector")
 _OFF_LOOP_ABOVE_BYTES: Final = 1024**2
 """Checking a larger body takes over a millisecond, so it is done on another thread."""
 
@@ -33,43 +32,34 @@ class Intake:
         self._stages = stages
         self._counters = counters
 
-    async def take(self, signal: Signal, body: bytes) -> bytes:
+    async def take(self, signal: Signal, body: bytes, project: str = "") -> bytes:
         """Make a request durable.
+
+        Args:
+            signal: what it is about.
+            body: a serialized Export*ServiceRequest, as it came.
+            project: of the caller; whatever the request itself says. '' = none is enforced.
 
         Returns:
             The serialized Export*ServiceResponse that acknowledges it.
 
         Raises:
             Refused: permanently bad.
-            TryAgain: not stored, for a reason that may pass; also whenever something unexpected happens here.
+            TryAgain: not stored, for a reason that may pass.
         """
-        try:
-            return await self._take(signal, body)
-        except Refused:
-            self._counters.add("refused_requests")
-            raise
-        except TryAgain:
-            self._counters.add("deferred_requests")
-            raise
-        except Exception as error:
-            self._counters.add("deferred_requests")
-            _log.exception("unexpected, the client will try again")
-            raise TryAgain("internal error") from error
-
-    async def _take(self, signal: Signal, body: bytes) -> bytes:
         if len(body) > _OFF_LOOP_ABOVE_BYTES:
-            digest = await asyncio.to_thread(_digest, signal, body)
+            digest = await asyncio.to_thread(_digest, signal, body, project)
         else:
-            digest = _digest(signal, body)
+            digest = _digest(signal, body, project)
         known = self._spool.find(digest)
         if known is not None:
             await _durable(known)
             self._counters.add("resent_requests")
             return b""
         if len(body) > _OFF_LOOP_ABOVE_BYTES:
-            batch = await asyncio.to_thread(self._admit, signal, body)
+            batch = await asyncio.to_thread(self._admit, signal, body, project)
         else:
-            batch = self._admit(signal, body)
+            batch = self._admit(signal, body, project)
         is_new = True
         if batch.items:
             is_new = await _durable(self._spool.append(signal.name, Record(digest, batch.items, batch.payload)))
@@ -78,16 +68,16 @@ class Intake:
             self._counters.add("rejected", batch.rejected)
         return _response(batch)
 
-    def _admit(self, signal: Signal, body: bytes) -> Batch:
+    def _admit(self, signal: Signal, body: bytes, project: str) -> Batch:
         batch = Batch(signal, body)
         for stage in self._stages:
             batch = stage(batch)
-        return batch
+        return replace(batch, payload=stamped(batch.payload, signal.shape.full, project)) if project else batch
 
 
-def _digest(signal: Signal, body: bytes) -> bytes:
+def _digest(signal: Signal, body: bytes, project: str) -> bytes:
     """Identifies a body. Where the CPU has SHA-256 built in, and most do, no strong hash is faster."""
-    digest = hashlib.sha256(signal.name.encode())
+    digest = hashlib.sha256(f"{signal.name}\0{project}\0".encode() if project else signal.name.encode())
     digest.update(body)
     return digest.digest()[:DIGEST_BYTES]
 
@@ -98,9 +88,10 @@ async def _durable(future: Future[bool]) -> bool:
 
 
 def _response(batch: Batch) -> bytes:
-    if not batch.rejected:
+    if not batch.warning:
         return b""
     response: Any = batch.signal.shape.response()
-    setattr(response.partial_success, batch.signal.shape.rejected, batch.rejected)
+    if batch.rejected:
+        setattr(response.partial_success, batch.signal.shape.rejected, batch.rejected)
     response.partial_success.error_message = batch.warning
     return bytes(response.SerializeToString())

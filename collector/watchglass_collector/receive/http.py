@@ -1,99 +1,174 @@
-"""OTLP over HTTP: POST /v1/traces and /v1/logs, application/x-protobuf, plain or gzip."""
+"""OTLP over HTTP: POST of protobuf or JSON, plain or compressed; the answer is in the language of the request."""
 
 import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
-from starlette.applications import Starlette
+from google.protobuf.message import Message
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from watchglass_collector.auth import Guard
+from watchglass_collector.counters import Counters
 from watchglass_collector.errors import Refusal, Refused, TryAgain
 from watchglass_collector.intake import Intake
-from watchglass_collector.receive.body import BoundedBody, GzipBody
-from watchglass_collector.receive.status import status
-from watchglass_collector.signals import SIGNALS, Signal
+from watchglass_collector.limits import MemoryBudget, Share
+from watchglass_collector.otlp_json import from_protobuf, memory_bytes, to_protobuf
+from watchglass_collector.receive.body import BODIES
+from watchglass_collector.receive.paths import signal_at, why_not
+from watchglass_collector.receive.protocol import protocol
+from watchglass_collector.receive.status import failure_counter, status
+from watchglass_collector.signals import Signal
+from watchglass_collector.tls import Tls
 
 _log = logging.getLogger("watchglass.collector")
 _PROTOBUF: Final = "application/x-protobuf"
-_BODIES: Final = {"": BoundedBody, "identity": BoundedBody, "gzip": GzipBody}
-_HTTP_STATUS: Final = {Refusal.MALFORMED: 400, Refusal.TOO_LARGE: 413, Refusal.UNSUPPORTED: 415}
-_BODY_TIMEOUT_S: Final = 30.0
+_JSON: Final = "application/json"
+_HTTP_STATUS: Final = {
+    Refusal.MALFORMED: 400,
+    Refusal.TOO_LARGE: 413,
+    Refusal.UNSUPPORTED: 415,
+    Refusal.UNAUTHENTICATED: 401,
+    Refusal.FORBIDDEN: 403,
+}
+_BODY_TIMEOUT_S: Final = 25.0
+_MAX_CONNECTIONS: Final = 1000
+"""64 KiB of each may wait in memory. More are answered 503."""
+_OFF_LOOP_ABOVE_BYTES: Final = 128 * 1024
+"""JSON is parsed at some 20 MB/s, so a larger text is parsed on another thread."""
 
 
-def app(intake: Intake, *, max_bytes: int) -> Starlette:
+class HttpDoor:
     """The ASGI application.
 
     Args:
         intake: takes the bodies.
+        guard: says who may write.
+        budget: what all bodies may take in memory.
+        counters: what is counted.
         max_bytes: largest body, after decompression.
     """
-    routes = [Route(signal.http_path, _export(signal, intake, max_bytes), methods=["POST"]) for signal in SIGNALS]
-    handlers = {404: _not_found, 405: _method_not_allowed}
-    application = Starlette(routes=routes, exception_handlers=handlers)
-    application.router.redirect_slashes = False
-    return application
 
+    def __init__(
+        self, intake: Intake, guard: Guard, budget: MemoryBudget, counters: Counters, *, max_bytes: int
+    ) -> None:
+        self._intake = intake
+        self._guard = guard
+        self._budget = budget
+        self._counters = counters
+        self._max_bytes = max_bytes
 
-def _export(signal: Signal, intake: Intake, max_bytes: int) -> Callable[[Request], Awaitable[Response]]:
-    async def export(request: Request) -> Response:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.url.path
+        signal = signal_at(path)
+        if signal is None:
+            self._counters.add("refused_requests")
+            return _answer(404, Refused(Refusal.UNSUPPORTED, why_not(path)), _JSON, is_body_read=False)
+        media_type = _media_type(request)
+        answer_type = media_type if media_type in {_PROTOBUF, _JSON} else _PROTOBUF
+        if request.method != "POST":
+            self._counters.add("refused_requests")
+            error = Refused(Refusal.UNSUPPORTED, f"{request.method} is not OTLP: POST to {path}")
+            return _answer(405, error, answer_type, is_body_read=False)
         try:
-            body = await _read(request, max_bytes)
-            return Response(await intake.take(signal, body), media_type=_PROTOBUF)
+            content = await self._export(request, signal, media_type)
         except (Refused, TryAgain) as error:
-            return _failure(error)
+            self._counters.add(failure_counter(error))
+            if isinstance(error, TryAgain):
+                return _answer(503, error, answer_type, is_body_read=False)
+            is_body_read = error.refusal is Refusal.MALFORMED
+            return _answer(_HTTP_STATUS[error.refusal], error, answer_type, is_body_read=is_body_read)
+        return Response(content, media_type=answer_type)
 
-    return export
+    async def _export(self, request: Request, signal: Signal, media_type: str) -> bytes:
+        try:
+            project = self._guard.project(request.headers)
+            _require_known(request, media_type)
+            with self._budget.share() as share:
+                body = await self._read(request, share)
+                if media_type == _JSON:
+                    body = await self._converted(signal, body, share)
+                response = await self._intake.take(signal, body, project)
+        except (Refused, TryAgain):
+            raise
+        except Exception as error:
+            _log.exception("unexpected, the client will try again")
+            raise TryAgain("internal error") from error
+        if media_type == _JSON:
+            return from_protobuf(signal.shape.response.FromString(response))
+        return response
+
+    async def _read(self, request: Request, share: Share) -> bytes:
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if encoding not in BODIES:
+            known = ", ".join(name for name in BODIES if name)
+            raise Refused(Refusal.UNSUPPORTED, f"content encoding {encoding} is not supported, only {known}")
+        announced = int(request.headers.get("content-length", "0"))
+        if announced > self._max_bytes:
+            raise Refused(Refusal.TOO_LARGE, f"the request is larger than {self._max_bytes} bytes")
+        share.expect(announced)
+        body = BODIES[encoding](self._max_bytes, share)
+        try:
+            async with asyncio.timeout(_BODY_TIMEOUT_S):
+                async for chunk in request.stream():
+                    body.feed(chunk)
+        except TimeoutError:
+            raise TryAgain(f"the body did not arrive within {_BODY_TIMEOUT_S:.0f} seconds") from None
+        except ClientDisconnect:
+            raise TryAgain("the client went away") from None
+        return body.finish()
+
+    async def _converted(self, signal: Signal, body: bytes, share: Share) -> bytes:
+        if not body:
+            return body
+        memory = memory_bytes(body)
+        if len(body) + memory > self._budget.max_bytes:
+            raise Refused(Refusal.TOO_LARGE, "the JSON has too many values for one request")
+        share.grow(memory)
+        if len(body) > _OFF_LOOP_ABOVE_BYTES:
+            return await asyncio.to_thread(to_protobuf, body, signal.shape.full)
+        return to_protobuf(body, signal.shape.full)
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != _PROTOBUF:
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _require_known(request: Request, media_type: str) -> None:
+    if media_type not in {_PROTOBUF, _JSON}:
         raise Refused(
             Refusal.UNSUPPORTED,
-            f"content type {media_type or '(none)'} is not supported, only {_PROTOBUF}: "
+            f"content type {media_type or '(none)'} is not supported, only {_PROTOBUF} and {_JSON}: "
             "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
         )
-    encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding not in _BODIES:
-        raise Refused(Refusal.UNSUPPORTED, f"content encoding {encoding} is not supported, only gzip or none")
-    body = _BODIES[encoding](max_bytes)
-    try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                body.feed(chunk)
-    except TimeoutError:
-        raise TryAgain(f"the body did not arrive within {_BODY_TIMEOUT_S:.0f} seconds") from None
-    except ClientDisconnect:
-        raise TryAgain("the client went away") from None
-    return body.finish()
+    _, _, charset = request.headers["content-type"].lower().partition("charset=")
+    if charset.strip(' "') not in {"", "utf-8", "utf8"}:
+        raise Refused(Refusal.UNSUPPORTED, "the charset must be utf-8")
 
 
-def _failure(error: Refused | TryAgain) -> Response:
+def _answer(code: int, error: Refused | TryAgain, media_type: str, *, is_body_read: bool) -> Response:
+    headers = {}
+    if not is_body_read:
+        # What is left of the body is not read, so the connection cannot be used again.
+        headers["Connection"] = "close"
     if isinstance(error, TryAgain):
-        headers = {"Retry-After": str(error.retry_after_s)}
-        return Response(status(error), status_code=503, headers=headers, media_type=_PROTOBUF)
-    # What is left of the body is not read, so the connection cannot be used again.
-    headers = {"Connection": "close"} if error.refusal is not Refusal.MALFORMED else {}
-    return Response(status(error), _HTTP_STATUS[error.refusal], headers=headers, media_type=_PROTOBUF)
-
-
-async def _not_found(request: Request, _: Exception) -> Response:
-    paths = " and ".join(signal.http_path for signal in SIGNALS)
-    reason = f"{request.url.path} is not here: this collector takes {paths}"
-    if request.url.path == "/v1/metrics":
-        reason = "metrics are not collected yet: set OTEL_METRICS_EXPORTER=none to stop sending them"
-    return Response(status(Refused(Refusal.UNSUPPORTED, reason)), status_code=404, media_type=_PROTOBUF)
-
-
-async def _method_not_allowed(request: Request, _: Exception) -> Response:
-    error = Refused(Refusal.UNSUPPORTED, f"{request.method} is not OTLP: POST to {request.url.path}")
-    return Response(status(error), status_code=405, headers={"Allow": "POST"}, media_type=_PROTOBUF)
+        headers["Retry-After"] = str(error.retry_after_s)
+    if code == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="watchglass", Basic realm="watchglass"'
+    if code == 405:
+        headers["Allow"] = "POST"
+    message: Message = status(error)
+    content = from_protobuf(message) if media_type == _JSON else message.SerializeToString()
+    return Response(content, code, headers=headers, media_type=media_type)
 
 
 class HttpReceiver:
@@ -102,16 +177,18 @@ class HttpReceiver:
     Args:
         host: address to listen on.
         port: port, 0 = any free one.
-        intake: takes the bodies.
-        max_bytes: largest body, after decompression.
+        door: the application.
+        counters: what is counted.
+        tls: certificate and key, None = not encrypted.
     """
 
-    def __init__(self, host: str, port: int, intake: Intake, *, max_bytes: int) -> None:
+    def __init__(self, host: str, port: int, door: HttpDoor, counters: Counters, tls: Tls | None) -> None:
         self._address = (host, port)
+        self._scheme = "https" if tls else "http"
         self._socket: socket.socket | None = None
         config = uvicorn.Config(
-            app(intake, max_bytes=max_bytes),
-            http="httptools",
+            door,
+            http=protocol(lambda: counters.add("refused_requests")),
             loop="uvloop",
             lifespan="off",
             ws="none",
@@ -119,9 +196,14 @@ class HttpReceiver:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MAX_CONNECTIONS,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
+            **(tls.for_uvicorn() if tls else {}),
         )
+        # Its own messages are about one request each, and quote it.
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
 
@@ -153,7 +235,7 @@ class HttpReceiver:
         if self._socket is None:
             raise RuntimeError("the receiver is not started")
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._scheme}://[{host}]:{port}" if ":" in host else f"{self._scheme}://{host}:{port}"
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -23,7 +23,9 @@ def collector(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) 
     store = connect(StoreConfig(url=address.url), Path())
     migrate(store)
     install_views(store)
-    config = CollectorConfig(grpc_port=0, http_port=0, segment_age_s=0.02, max_request_bytes=MAX_BYTES)
+    config = CollectorConfig(
+        grpc_port=0, http_port=0, segment_age_s=0.02, max_request_bytes=MAX_BYTES, max_in_flight_bytes=108 * MAX_BYTES
+    )
     running = Collector(config, store, tmp_path_factory.mktemp("collector"))
     running.start()
     yield running
