@@ -6,6 +6,7 @@
 from watchglass_alerts.config import AlertsConfig
 from watchglass_alerts.engine import Engine, RunReport
 from watchglass_alerts.errors import AlertsError, ConfigError, RuleError
+from watchglass_alerts.heartbeat import Heartbeat
 from watchglass_alerts.rulebook import delete_rule, save_rule
 from watchglass_alerts.rules import Rule
 from watchglass_alerts.rules_file import load_rules, parse_rule
@@ -16,6 +17,7 @@ __all__ = [
     "AlertsError",
     "ConfigError",
     "Engine",
+    "Heartbeat",
     "Rule",
     "RuleError",
     "RunReport",

@@ -37,7 +37,7 @@ CLAIM = timedelta(seconds=60)
 """Longer than any channel takes to send."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 900.0
 MAX_CHANNELS_AT_ONCE = 8
-FOR_MACHINES = ("pagerduty", "webhook")
+FOR_MACHINES = ("heartbeat", "pagerduty", "webhook")
 """Types of channels that keep something for each alert, and so must hear of each by itself."""
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from watchglass_alerts import AlertsConfig, channels, load_rules
 from watchglass_alerts.channels.email import EmailConfig
+from watchglass_alerts.channels.heartbeat import HeartbeatConfig
 from watchglass_alerts.channels.pagerduty import PagerDutyConfig
 from watchglass_alerts.channels.slack import SlackConfig
 from watchglass_alerts.channels.slack_bot import SlackBotConfig
@@ -22,7 +23,15 @@ from watchglass_alerts.substitution import NAMES
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "docs" / "rules.md").read_text()
-CHANNEL_CONFIGS = (SlackConfig, SlackBotConfig, EmailConfig, WebhookConfig, PagerDutyConfig, TeamsConfig)
+CHANNEL_CONFIGS = (
+    SlackConfig,
+    SlackBotConfig,
+    EmailConfig,
+    WebhookConfig,
+    PagerDutyConfig,
+    TeamsConfig,
+    HeartbeatConfig,
+)
 CHANNELS = (ROOT / "docs" / "channels.md").read_text()
 
 

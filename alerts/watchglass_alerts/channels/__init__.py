@@ -31,6 +31,7 @@ __all__ = [
 
 BUILTIN: dict[str, str] = {
     "email": "watchglass_alerts.channels.email:EmailChannel",
+    "heartbeat": "watchglass_alerts.channels.heartbeat:HeartbeatChannel",
     "pagerduty": "watchglass_alerts.channels.pagerduty:PagerDutyChannel",
     "slack": "watchglass_alerts.channels.slack:SlackChannel",
     "slack_bot": "watchglass_alerts.channels.slack_bot:SlackBotChannel",
