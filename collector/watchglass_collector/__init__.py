@@ -2,7 +2,7 @@
 
 from watchglass_collector.collector import Collector
 from watchglass_collector.config import CollectorConfig
-from watchglass_collector.inbox import install_views
 from watchglass_collector.spool import SpoolLocked
+from watchglass_collector.views import install_views
 
 __all__ = ["Collector", "CollectorConfig", "SpoolLocked", "install_views"]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
+from watchglass_collector import wire
 from watchglass_collector.errors import Refusal, Refused
 from watchglass_collector.framing import exceeds
 from watchglass_collector.nested import flatten_values
@@ -30,7 +31,7 @@ class Batch:
     payload: bytes
     """A serialized Export*ServiceRequest."""
     items: int = 0
-    """Spans or log records to be stored."""
+    """Spans, log records or data points to be stored."""
     rejected: int = 0
     """Items left out for good, with `warning` saying why."""
     warning: str = ""
@@ -51,8 +52,8 @@ def stages(max_items: int) -> Sequence[Stage]:
 def count_items(batch: Batch, max_items: int) -> Batch:
     """Count spans or log records, refuse too many, leave out spans whose ids are invalid."""
     shape = batch.signal.shape
-    too_many = Refused(Refusal.TOO_LARGE, f"more than {max_items} {shape.items} in one request")
-    if len(batch.payload) > _COUNT_FIRST_ABOVE_BYTES and exceeds(batch.payload, max_items):
+    too_many = Refused(Refusal.TOO_LARGE, f"more than {max_items} {shape.counted} in one request")
+    if len(batch.payload) > _COUNT_FIRST_ABOVE_BYTES and exceeds(batch.payload, max_items, shape.path):
         raise too_many
     request = _parse(shape.ids, batch)
     envelopes = getattr(request, shape.resources)
@@ -64,7 +65,7 @@ def count_items(batch: Batch, max_items: int) -> Batch:
         if len(scopes) > max_items:
             raise too_many
         for scope in scopes:
-            items += len(getattr(scope, shape.items))
+            items += _count(getattr(scope, shape.items), max_items)
             if batch.signal.needs_ids and are_valid:
                 scope.DiscardUnknownFields()
                 are_valid = _ONLY_VALID_SPANS.fullmatch(scope.SerializeToString()) is not None
@@ -72,6 +73,13 @@ def count_items(batch: Batch, max_items: int) -> Batch:
             raise too_many
     batch = replace(batch, items=items)
     return batch if are_valid else _leave_out_invalid_ids(batch)
+
+
+def _count(items: Sequence[Any], enough: int) -> int:
+    """Spans, log records, or data points of metrics. More than `enough` metrics are too many whatever they hold."""
+    if len(items) > enough or not hasattr(items[0] if items else None, wire.POINTS[0]):
+        return len(items)
+    return sum(len(getattr(metric, kind).data_points) for metric in items for kind in wire.POINTS)
 
 
 def _leave_out_invalid_ids(batch: Batch) -> Batch:
@@ -114,6 +122,12 @@ def _has_nested_values(merged: Any) -> bool:
         envelope = merged.resource_logs
         scope = envelope.scope_logs
         values = [scope.log_records.body, scope.log_records.attributes.value]
+    elif hasattr(merged, "resource_metrics"):
+        envelope = merged.resource_metrics
+        scope = envelope.scope_metrics
+        points = [getattr(scope.metrics, kind).data_points for kind in wire.POINTS]
+        values = [point.attributes.value for point in points]
+        values += [point.exemplars.filtered_attributes.value for point in points if hasattr(point, "exemplars")]
     else:
         envelope = merged.resource_spans
         scope = envelope.scope_spans

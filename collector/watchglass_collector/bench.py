@@ -28,8 +28,8 @@ import httpx
 from watchglass_collector.bench_payload import payloads, python_rows
 from watchglass_collector.collector import Collector
 from watchglass_collector.config import CollectorConfig
-from watchglass_collector.inbox import install_views
 from watchglass_collector.signals import TRACES
+from watchglass_collector.views import install_views
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 
 _SPANS_PER_REQUEST: Final = 512

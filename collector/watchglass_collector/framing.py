@@ -1,24 +1,28 @@
 """Counting the items of a large request without building anything.
 
 Two bytes of protobuf make an empty span and a C object of fifty: before a large request is parsed, its frames are
-walked until there are too many. Traces and logs number their envelopes alike: 1, then 2, then 2.
+walked until there are too many.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-_PATH: Final = (1, 2, 2)
-"""Field numbers: resource envelopes in the request, scope envelopes in those, items in those."""
+FramePath = tuple[frozenset[int], ...]
+"""Field numbers at each depth of what is counted and of what holds it."""
+ITEMS: Final[FramePath] = (frozenset({1}), frozenset({2}), frozenset({2}))
+"""Resource envelopes in the request, scope envelopes in those, spans, log records or metrics in those."""
+DATA_POINTS: Final[FramePath] = (*ITEMS, frozenset({5, 7, 9, 10, 11}), frozenset({1}))
+"""Below that, what holds the points of each kind of metric, and the points."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-def exceeds(request: bytes, limit: int) -> bool:
+def exceeds(request: bytes, limit: int, path: FramePath = ITEMS) -> bool:
     """Whether a serialized request holds more than `limit` items and envelopes together.
 
     Stops as soon as it knows. What is not protobuf ends the count: the parser will say what is wrong with it.
     """
     try:
-        for count, _ in enumerate(_frames(request, 0, len(request), 0), start=1):
+        for count, _ in enumerate(_frames(request, 0, len(request), path), start=1):
             if count > limit:
                 return True
     except IndexError:
@@ -26,18 +30,18 @@ def exceeds(request: bytes, limit: int) -> bool:
     return False
 
 
-def _frames(data: bytes, start: int, end: int, depth: int) -> Iterator[None]:
-    wanted = _PATH[depth]
+def _frames(data: bytes, start: int, end: int, path: FramePath) -> Iterator[None]:
+    wanted, deeper = path[0], path[1:]
     position = start
     while position < end:
         tag, position = _varint(data, position)
         wire_type = tag & 7
         if wire_type == _BYTES:
             length, position = _varint(data, position)
-            if tag >> 3 == wanted:
+            if tag >> 3 in wanted:
                 yield
-                if depth + 1 < len(_PATH):
-                    yield from _frames(data, position, min(position + length, end), depth + 1)
+                if deeper:
+                    yield from _frames(data, position, min(position + length, end), deeper)
             position += length
         elif wire_type == _VARINT:
             _, position = _varint(data, position)

@@ -8,23 +8,20 @@ The schema below is OTLP with two cuts: fields that no column holds, and `AnyVal
 (ClickHouse columns cannot recurse). `watchglass_collector.admission` replaces those by JSON text beforehand.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from string import Template
-
-from watchglass_collector import conventions
-from watchglass_collector.durability import Durability, set_durability
-from watchglass_store import Store, replace_views
 
 _SCALARS = (
     "string_value String, bool_value Nullable(Bool), int_value Nullable(Int64), "
     "double_value Nullable(Float64), bytes_value String"
 )
 _ANY = f"Tuple({_SCALARS}, array_value Tuple(values Array(Tuple({_SCALARS}))))"
-_ATTRIBUTES = f"Array(Tuple(key String, value {_ANY}))"
-_RESOURCE = f"Tuple(attributes {_ATTRIBUTES})"
-_SCOPE = f"Tuple(name String, version String, attributes {_ATTRIBUTES})"
+ATTRIBUTES = f"Array(Tuple(key String, value {_ANY}))"
+RESOURCE = f"Tuple(attributes {ATTRIBUTES})"
+_SCOPE = f"Tuple(name String, version String, attributes {ATTRIBUTES})"
 
-_COMMON_PROTO = """syntax = "proto3";
+COMMON_PROTO = """syntax = "proto3";
 message Scalar {
   oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; bytes bytes_value = 7; }
 }
@@ -41,24 +38,44 @@ message Scope { string name = 1; string version = 2; repeated KeyValue attribute
 """  # noqa: E501
 
 
+Redact = Callable[[str], str]
+"""From the SQL of a text to the SQL of that text without what must not be stored."""
+
+
+def keep(text: str) -> str:
+    """Redact nothing."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class InboxView:
+    """One materialized view that unnests what comes into an inbox."""
+
+    name: str
+    rows: str
+    """Name of the table that it writes."""
+    statement: str
+    """CREATE statement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbox:
     """Where one signal's bytes are inserted, and how ClickHouse is told to read them."""
 
     table: str
     """Name of the Null table."""
-    rows: str
-    """Name of the table that the view writes."""
     proto: str
     """The .proto text, given with each insert as `format_schema`."""
     ddl: str
     """CREATE TABLE statement."""
-    view: tuple[str, str]
-    """Name and CREATE statement of the view that unnests it."""
+    views: Callable[[Redact], tuple[InboxView, ...]]
+    """The views that unnest it."""
 
     def settings(self) -> dict[str, str]:
         """ClickHouse settings that every insert into this inbox needs."""
         return {
+            # Costs more than it saves where many wide views are planned for each insert (design/0004).
+            "query_plan_merge_expressions": "0",
             "format_schema_source": "string",
             "format_schema": self.proto,
             "format_schema_message_name": "Request",
@@ -75,47 +92,50 @@ class Inbox:
 _JSON_TOKEN = """coalesce(toString(e.int_value), toString(e.double_value), toString(e.bool_value),
             toJSONString(if(notEmpty(e.bytes_value), base64Encode(e.bytes_value), e.string_value)))"""
 
-# An AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON. The commonest case comes first, and
-# the lambda takes columns rather than the tuple: a third less time in all.
-_TEXT_LAMBDA = f"""(s, i, d, b, y, a) -> multiIf(notEmpty(s), s,
-        notEmpty(a), concat('[', arrayStringConcat(arrayMap(e -> {_JSON_TOKEN}, a), ','), ']'),
-        coalesce(toString(i), toString(d), toString(b), base64Encode(y)))"""
+
+def _text_lambda(redact: Redact) -> str:
+    # An AnyValue as the text clickhouseexporter stores: scalars plain, arrays as JSON. The commonest case comes first,
+    # and the lambda takes columns rather than the tuple: a third less time in all.
+    array = f"concat('[', arrayStringConcat(arrayMap(e -> {_JSON_TOKEN}, a), ','), ']')"
+    return f"""(s, i, d, b, y, a) -> multiIf(notEmpty(s), {redact("s")},
+        notEmpty(a), {redact(array)},
+        coalesce({redact("toString(i)")}, toString(d), toString(b), base64Encode(y)))"""
 
 
-def _map(attributes: str) -> str:
+def attribute_map(attributes: str, redact: Redact = keep) -> str:
     """SQL: Array(KeyValue) as Map(String, String)."""
     value = f"{attributes}.value"
     return (
-        f"mapFromArrays({attributes}.key, arrayMap({_TEXT_LAMBDA}, {value}.string_value, {value}.int_value, "
+        f"mapFromArrays({attributes}.key, arrayMap({_text_lambda(redact)}, {value}.string_value, {value}.int_value, "
         f"{value}.double_value, {value}.bool_value, {value}.bytes_value, {value}.array_value.values))"
     )
 
 
-def _text(value: str) -> str:
+def _text(value: str, redact: Redact) -> str:
     """SQL: one AnyValue as text."""
     columns = ("string_value", "int_value", "double_value", "bool_value", "bytes_value", "array_value.values")
-    return f"arrayMap({_TEXT_LAMBDA}, {', '.join(f'[{value}.{column}]' for column in columns)})[1]"
+    return f"arrayMap({_text_lambda(redact)}, {', '.join(f'[{value}.{column}]' for column in columns)})[1]"
 
 
 # Rows outside of retention would be deleted as they are written, and a far future would never be. So a time that cannot
 # be is replaced by the time of arrival, and kept as an attribute.
-_IS_PLAUSIBLE = """time_unix_nano BETWEEN toUInt64(toUnixTimestamp64Nano(now64(9) - INTERVAL 719 HOUR))
+IS_PLAUSIBLE = """time_unix_nano BETWEEN toUInt64(toUnixTimestamp64Nano(now64(9) - INTERVAL 719 HOUR))
                      AND toUInt64(toUnixTimestamp64Nano(now64(9) + INTERVAL 1 DAY)) AS is_plausible"""
 _TIMESTAMP = "if(is_plausible, fromUnixTimestamp64Nano(toInt64(time_unix_nano)), now64(9)) AS Timestamp"
 _ORIGINAL_TIME = "map('watchglass.original_time_unix_nano', toString(time_unix_nano))"
-_WITH_ORIGINAL_TIME = f"if(is_plausible, attributes, mapConcat(attributes, {_ORIGINAL_TIME}))"
+WITH_ORIGINAL_TIME = f"if(is_plausible, attributes, mapConcat(attributes, {_ORIGINAL_TIME}))"
 
 
-def _hex_id(column: str, length: int) -> str:
+def hex_id(column: str, length: int) -> str:
     """SQL: an id as lower-case hex, '' when it has the wrong length."""
     return f"if(length({column}) = {length}, lower(hex({column})), '')"
 
 
 _SPAN = (
     "Tuple(trace_id String, span_id String, trace_state String, parent_span_id String, name String, kind Int32, "
-    f"start_time_unix_nano UInt64, end_time_unix_nano UInt64, attributes {_ATTRIBUTES}, "
-    f"events Array(Tuple(time_unix_nano UInt64, name String, attributes {_ATTRIBUTES})), "
-    f"links Array(Tuple(trace_id String, span_id String, trace_state String, attributes {_ATTRIBUTES})), "
+    f"start_time_unix_nano UInt64, end_time_unix_nano UInt64, attributes {ATTRIBUTES}, "
+    f"events Array(Tuple(time_unix_nano UInt64, name String, attributes {ATTRIBUTES})), "
+    f"links Array(Tuple(trace_id String, span_id String, trace_state String, attributes {ATTRIBUTES})), "
     "status Tuple(message String, code Int32))"
 )
 
@@ -129,7 +149,7 @@ SELECT
     resource['service.name'] AS ServiceName, resource AS ResourceAttributes,
     ss.scope.name AS ScopeName, ss.scope.version AS ScopeVersion, $with_original_time AS SpanAttributes,
     if(s.end_time_unix_nano > s.start_time_unix_nano, s.end_time_unix_nano - s.start_time_unix_nano, 0) AS Duration,
-    transform(s.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode, s.status.message AS StatusMessage,
+    transform(s.status.code, [1, 2], ['Ok', 'Error'], 'Unset') AS StatusCode, $status_message AS StatusMessage,
     arrayMap(t -> fromUnixTimestamp64Nano(toInt64(t)), s.events.time_unix_nano) AS `Events.Timestamp`,
     s.events.name AS `Events.Name`, arrayMap(a -> $nested, s.events.attributes) AS `Events.Attributes`,
     arrayMap(i -> $link_trace_id, s.links.trace_id) AS `Links.TraceId`,
@@ -139,10 +159,27 @@ FROM (SELECT resource, ss, arrayJoin(ss.spans) AS s FROM
      (SELECT $resource AS resource, arrayJoin(rs.scope_spans) AS ss FROM
      (SELECT arrayJoin(resource_spans) AS rs FROM otel_inbox_traces)))""")  # noqa: E501
 
+
+def _traces_views(redact: Redact) -> tuple[InboxView, ...]:
+    statement = _TRACES_VIEW.substitute(
+        parent_id=hex_id("s.parent_span_id", 8),
+        is_plausible=IS_PLAUSIBLE,
+        timestamp=_TIMESTAMP,
+        with_original_time=WITH_ORIGINAL_TIME,
+        attributes=attribute_map("s.attributes", redact),
+        status_message=redact("s.status.message"),
+        nested=attribute_map("a", redact),
+        link_trace_id=hex_id("i", 16),
+        link_span_id=hex_id("i", 8),
+        resource=attribute_map("rs.resource.attributes"),
+    )
+    return (InboxView("otel_inbox_traces_mv", "otel_traces", statement),)
+
+
 TRACES = Inbox(
     table="otel_inbox_traces",
-    rows="otel_traces",
-    proto=_COMMON_PROTO
+    views=_traces_views,
+    proto=COMMON_PROTO
     + """message Event { fixed64 time_unix_nano = 1; string name = 2; repeated KeyValue attributes = 3; }
 message Link { bytes trace_id = 1; bytes span_id = 2; string trace_state = 3; repeated KeyValue attributes = 4; }
 message Status { string message = 2; int32 code = 3; }
@@ -156,28 +193,14 @@ message ResourceSpans { Resource resource = 1; repeated ScopeSpans scope_spans =
 message Request { repeated ResourceSpans resource_spans = 1; }
 """,
     ddl=(
-        f"CREATE TABLE otel_inbox_traces (resource_spans Array(Tuple(resource {_RESOURCE}, "
+        f"CREATE TABLE otel_inbox_traces (resource_spans Array(Tuple(resource {RESOURCE}, "
         f"scope_spans Array(Tuple(scope {_SCOPE}, spans Array({_SPAN})))))) ENGINE = Null"
-    ),
-    view=(
-        "otel_inbox_traces_mv",
-        _TRACES_VIEW.substitute(
-            parent_id=_hex_id("s.parent_span_id", 8),
-            is_plausible=_IS_PLAUSIBLE,
-            timestamp=_TIMESTAMP,
-            with_original_time=_WITH_ORIGINAL_TIME,
-            attributes=_map("s.attributes"),
-            nested=_map("a"),
-            link_trace_id=_hex_id("i", 16),
-            link_span_id=_hex_id("i", 8),
-            resource=_map("rs.resource.attributes"),
-        ),
     ),
 )
 
 _LOG_RECORD = (
     "Tuple(time_unix_nano UInt64, observed_time_unix_nano UInt64, severity_number Int32, severity_text String, "
-    f"body {_ANY}, attributes {_ATTRIBUTES}, flags UInt32, trace_id String, span_id String, event_name String)"
+    f"body {_ANY}, attributes {ATTRIBUTES}, flags UInt32, trace_id String, span_id String, event_name String)"
 )
 
 _LOGS_VIEW = Template("""CREATE MATERIALIZED VIEW otel_inbox_logs_mv TO otel_logs AS
@@ -195,10 +218,26 @@ FROM (SELECT resource, resource_url, sl, arrayJoin(sl.log_records) AS l FROM
      (SELECT $resource AS resource, rl.schema_url AS resource_url, arrayJoin(rl.scope_logs) AS sl FROM
      (SELECT arrayJoin(resource_logs) AS rl FROM otel_inbox_logs)))""")
 
+
+def _logs_views(redact: Redact) -> tuple[InboxView, ...]:
+    statement = _LOGS_VIEW.substitute(
+        trace_id=hex_id("l.trace_id", 16),
+        span_id=hex_id("l.span_id", 8),
+        body=_text("l.body", redact),
+        scope=attribute_map("sl.scope.attributes"),
+        is_plausible=IS_PLAUSIBLE,
+        timestamp=_TIMESTAMP,
+        with_original_time=WITH_ORIGINAL_TIME,
+        attributes=attribute_map("l.attributes", redact),
+        resource=attribute_map("rl.resource.attributes"),
+    )
+    return (InboxView("otel_inbox_logs_mv", "otel_logs", statement),)
+
+
 LOGS = Inbox(
     table="otel_inbox_logs",
-    rows="otel_logs",
-    proto=_COMMON_PROTO
+    views=_logs_views,
+    proto=COMMON_PROTO
     + """message LogRecord {
   fixed64 time_unix_nano = 1; fixed64 observed_time_unix_nano = 11; int32 severity_number = 2; string severity_text = 3;
   AnyValue body = 5; repeated KeyValue attributes = 6; fixed32 flags = 8; bytes trace_id = 9; bytes span_id = 10;
@@ -209,35 +248,7 @@ message ResourceLogs { Resource resource = 1; repeated ScopeLogs scope_logs = 2;
 message Request { repeated ResourceLogs resource_logs = 1; }
 """,
     ddl=(
-        f"CREATE TABLE otel_inbox_logs (resource_logs Array(Tuple(resource {_RESOURCE}, schema_url String, scope_logs "
+        f"CREATE TABLE otel_inbox_logs (resource_logs Array(Tuple(resource {RESOURCE}, schema_url String, scope_logs "
         f"Array(Tuple(scope {_SCOPE}, schema_url String, log_records Array({_LOG_RECORD})))))) ENGINE = Null"
     ),
-    view=(
-        "otel_inbox_logs_mv",
-        _LOGS_VIEW.substitute(
-            trace_id=_hex_id("l.trace_id", 16),
-            span_id=_hex_id("l.span_id", 8),
-            body=_text("l.body"),
-            scope=_map("sl.scope.attributes"),
-            is_plausible=_IS_PLAUSIBLE,
-            timestamp=_TIMESTAMP,
-            with_original_time=_WITH_ORIGINAL_TIME,
-            attributes=_map("l.attributes"),
-            resource=_map("rl.resource.attributes"),
-        ),
-    ),
 )
-
-
-def install_views(store: Store, durability: Durability = "power") -> list[str]:
-    """Create the inboxes and every view that leads from them to `llm_call_parts` and `scores`.
-
-    Safe to call at each start: only what changed is created again. Returns the names of what was.
-
-    Args:
-        store: its tables exist.
-        durability: `CollectorConfig.durability`; decides whether the tables behind the inboxes are synced.
-    """
-    set_durability(store, durability)
-    tables = [(inbox.table, inbox.ddl) for inbox in (TRACES, LOGS)]
-    return replace_views(store, [*tables, TRACES.view, LOGS.view, *conventions.views()])

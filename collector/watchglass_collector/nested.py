@@ -5,7 +5,7 @@ Only requests in which `admission` saw such a value come here, so this may walk 
 
 import base64
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -17,24 +17,40 @@ def flatten_values(request: Any) -> None:
     """Replace, in place, every map and every array that holds maps or arrays by its JSON text.
 
     Args:
-        request: an official Export*ServiceRequest of traces or logs.
+        request: an official Export*ServiceRequest of traces, logs or metrics.
     """
-    for envelope in (*getattr(request, "resource_spans", ()), *getattr(request, "resource_logs", ())):
-        _flatten_attributes(envelope.resource.attributes)
-        for scope in (*getattr(envelope, "scope_spans", ()), *getattr(envelope, "scope_logs", ())):
-            _flatten_attributes(scope.scope.attributes)
-            for span in getattr(scope, "spans", ()):
-                _flatten_attributes(span.attributes)
-                for annotation in (*span.events, *span.links):
-                    _flatten_attributes(annotation.attributes)
-            for log_record in getattr(scope, "log_records", ()):
+    for attributes in attribute_lists(request):
+        for attribute in attributes:
+            _flatten(attribute.value)
+    for envelope in getattr(request, "resource_logs", ()):
+        for scope in envelope.scope_logs:
+            for log_record in scope.log_records:
                 _flatten(log_record.body)
-                _flatten_attributes(log_record.attributes)
 
 
-def _flatten_attributes(attributes: Iterable[Any]) -> None:
-    for attribute in attributes:
-        _flatten(attribute.value)
+def attribute_lists(request: Any) -> Iterator[Any]:
+    """Every list of attributes in an official Export*ServiceRequest, wherever it is."""
+    for signal in ("spans", "logs", "metrics"):
+        for envelope in getattr(request, f"resource_{signal}", ()):
+            yield envelope.resource.attributes
+            for scope in getattr(envelope, f"scope_{signal}"):
+                yield scope.scope.attributes
+                yield from item_attribute_lists(scope)
+
+
+def item_attribute_lists(scope: Any) -> Iterator[Any]:
+    """Those of the spans, log records or data points in one scope envelope, with what belongs to them."""
+    for span in getattr(scope, "spans", ()):
+        yield span.attributes
+        for annotation in (*span.events, *span.links):
+            yield annotation.attributes
+    for log_record in getattr(scope, "log_records", ()):
+        yield log_record.attributes
+    for metric in getattr(scope, "metrics", ()):
+        for point in getattr(metric, metric.WhichOneof("data") or "gauge").data_points:
+            yield point.attributes
+            for exemplar in getattr(point, "exemplars", ()):
+                yield exemplar.filtered_attributes
 
 
 def _flatten(value: Any) -> None:

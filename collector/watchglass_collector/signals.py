@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from watchglass_collector import inbox, wire
+from watchglass_collector import inbox, metrics, wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +37,12 @@ LOGS: Final = Signal(
     inbox=inbox.LOGS,
     needs_ids=False,
 )
-SIGNALS: Final = (TRACES, LOGS)
+METRICS: Final = Signal(
+    name="metrics",
+    http_path="/v1/metrics",
+    grpc_service="opentelemetry.proto.collector.metrics.v1.MetricsService",
+    shape=wire.METRICS,
+    inbox=metrics.METRICS,
+    needs_ids=False,
+)
+SIGNALS: Final = (TRACES, LOGS, METRICS)

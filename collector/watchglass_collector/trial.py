@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from watchglass_collector.inbox import Inbox
+from watchglass_collector.inbox import Inbox, keep
 from watchglass_collector.spool import Record
 from watchglass_store import Store, StoreRejected
 
 
 class Trial:
-    """A copy of an inbox and of the view behind it that keeps nothing; it exists while the context is open."""
+    """A copy of an inbox and of the views behind it that keeps nothing; it exists while the context is open."""
 
     def __init__(self, store: Store, inbox: Inbox) -> None:
         self._store = store
         self._inbox = inbox
-        self._table = f"{inbox.table}_trial"
-        self._view = f"{inbox.view[0]}_trial"
-        self._rows = f"{inbox.rows}_trial"
+        self._views = inbox.views(keep)
 
     def __enter__(self) -> Self:
         self._drop()
-        inbox = self._inbox
-        self._store.command(f"CREATE TABLE {self._rows} AS {inbox.rows} ENGINE = Null")
-        self._store.command(inbox.ddl.replace(inbox.table, self._table, 1))
-        view = inbox.view[1].replace(inbox.view[0], self._view, 1).replace(f"TO {inbox.rows}", f"TO {self._rows}", 1)
-        self._store.command(view.replace(f"FROM {inbox.table}", f"FROM {self._table}"))
+        table = self._inbox.table
+        self._store.command(self._inbox.ddl.replace(table, _copy(table), 1))
+        for view in self._views:
+            self._store.command(f"CREATE TABLE {_copy(view.rows)} AS {view.rows} ENGINE = Null")
+            statement = view.statement.replace(view.name, _copy(view.name), 1)
+            statement = statement.replace(f"TO {view.rows}", f"TO {_copy(view.rows)}", 1)
+            self._store.command(statement.replace(f"FROM {table}", f"FROM {_copy(table)}"))
         return self
 
     def __exit__(
@@ -34,8 +34,9 @@ class Trial:
         self._drop()
 
     def _drop(self) -> None:
-        for name in (self._view, self._table, self._rows):
-            self._store.command(f"DROP TABLE IF EXISTS {name} SYNC")
+        names = [view.name for view in self._views] + [self._inbox.table] + [view.rows for view in self._views]
+        for name in names:
+            self._store.command(f"DROP TABLE IF EXISTS {_copy(name)} SYNC")
 
     def refused(self, records: Sequence[Record]) -> list[Record]:
         """Those that cannot be decoded, found by halving.
@@ -52,8 +53,13 @@ class Trial:
 
     def _takes(self, records: Sequence[Record]) -> bool:
         data = b"".join(record.payload for record in records)
+        table, settings = _copy(self._inbox.table), self._inbox.settings()
         try:
-            self._store.raw_insert(self._table, data, fmt="ProtobufSingle", settings=self._inbox.settings())
+            self._store.raw_insert(table, data, fmt="ProtobufSingle", settings=settings)
         except StoreRejected:
             return False
         return True
+
+
+def _copy(name: str) -> str:
+    return f"{name}_trial"

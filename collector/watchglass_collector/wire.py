@@ -16,14 +16,29 @@ from typing import Any, Final
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-_MODULES: Final = (common_pb2, resource_pb2, trace_pb2, logs_pb2, trace_service_pb2, logs_service_pb2)
+from watchglass_collector.framing import DATA_POINTS, ITEMS, FramePath
+
+_MODULES: Final = (
+    common_pb2,
+    resource_pb2,
+    trace_pb2,
+    logs_pb2,
+    metrics_pb2,
+    trace_service_pb2,
+    logs_service_pb2,
+    metrics_service_pb2,
+)
 _COMMON: Final = ".opentelemetry.proto.common.v1"
+POINTS: Final = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+"""Fields of a Metric, one of which holds its data points."""
 _Field = descriptor_pb2.FieldDescriptorProto
 
 
@@ -44,13 +59,21 @@ class Shape:
     scopes: str
     """Field of a resource envelope that repeats the scope envelopes."""
     items: str
-    """Field of a scope envelope that repeats spans or log records."""
+    """Field of a scope envelope that repeats spans, log records or metrics."""
+    path: FramePath
+    """Field numbers that lead to what is counted."""
+    counted: str
+    """What is counted and stored as a row, in words."""
     rejected: str
     """Field of the response's partial_success that counts what was not taken."""
 
 
 def _keep_fields(message: descriptor_pb2.DescriptorProto, names: tuple[str, ...]) -> None:
     kept = [field for field in message.field if field.name in names]
+    for field in kept:
+        field.ClearField("oneof_index")
+        field.ClearField("proto3_optional")
+    del message.oneof_decl[:]
     del message.field[:]
     message.field.extend(kept)
 
@@ -59,6 +82,7 @@ def _merge(message: descriptor_pb2.DescriptorProto) -> None:
     """Declare what repeats as singular, and what can only be one of several as independent."""
     for field in message.field:
         field.ClearField("oneof_index")
+        field.ClearField("proto3_optional")
         if field.type == _Field.TYPE_MESSAGE:
             field.label = _Field.LABEL_OPTIONAL
     del message.oneof_decl[:]
@@ -99,6 +123,13 @@ def _ids_file(file: descriptor_pb2.FileDescriptorProto) -> None:
         "ScopeLogs": ("log_records",),
         "ResourceSpans": ("scope_spans",),
         "ResourceLogs": ("scope_logs",),
+        "Metric": POINTS,
+        "NumberDataPoint": (),
+        "HistogramDataPoint": (),
+        "ExponentialHistogramDataPoint": (),
+        "SummaryDataPoint": (),
+        "ScopeMetrics": ("metrics",),
+        "ResourceMetrics": ("scope_metrics",),
     }
     for message in file.message_type:
         if message.name in kept:
@@ -131,6 +162,8 @@ TRACES: Final = Shape(
     resources="resource_spans",
     scopes="scope_spans",
     items="spans",
+    path=ITEMS,
+    counted="spans",
     rejected="rejected_spans",
 )
 LOGS: Final = Shape(
@@ -141,5 +174,19 @@ LOGS: Final = Shape(
     resources="resource_logs",
     scopes="scope_logs",
     items="log_records",
+    path=ITEMS,
+    counted="log records",
     rejected="rejected_log_records",
+)
+METRICS: Final = Shape(
+    full=metrics_service_pb2.ExportMetricsServiceRequest,
+    merged=_from(_MERGED, metrics_service_pb2.ExportMetricsServiceRequest),
+    ids=_from(_IDS, metrics_service_pb2.ExportMetricsServiceRequest),
+    response=metrics_service_pb2.ExportMetricsServiceResponse,
+    resources="resource_metrics",
+    scopes="scope_metrics",
+    items="metrics",
+    path=DATA_POINTS,
+    counted="data points",
+    rejected="rejected_data_points",
 )
