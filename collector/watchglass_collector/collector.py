@@ -4,7 +4,8 @@ import time
 from pathlib import Path
 
 from watchglass_collector.admission import stages
-from watchglass_collector.auth import Anyone
+from watchglass_collector.auth import Anyone, Guard, KeyRing
+from watchglass_collector.auth_refresh import KeyRefresh
 from watchglass_collector.config import CollectorConfig
 from watchglass_collector.counters import Counters
 from watchglass_collector.drain import Drain
@@ -40,7 +41,11 @@ class Collector:
         intake = Intake(self._spool, stages(config.max_request_items), self._counters)
         limit = config.max_request_bytes
         budget = MemoryBudget(config.max_in_flight_bytes)
-        guard = Anyone()
+        self._keys: KeyRefresh | None = None
+        guard: Guard = Anyone()
+        if config.requires_keys:
+            guard = ring = KeyRing()
+            self._keys = KeyRefresh(ring, store, data_dir / "collector", config.auth_refresh_s)
         tls = Tls.from_files(config.tls_certificate, config.tls_key, config.tls_client_ca)
         http_door = HttpDoor(intake, guard, budget, self._counters, max_bytes=limit)
         self._http = HttpReceiver(config.host, config.http_port, http_door, self._counters, tls)
@@ -54,6 +59,8 @@ class Collector:
         Raises:
             OSError: a port cannot be bound.
         """
+        if self._keys is not None:
+            self._keys.start()
         try:
             self._http.start()
             self._grpc.start()
@@ -70,6 +77,8 @@ class Collector:
         """
         self._grpc.stop()
         self._http.stop()
+        if self._keys is not None:
+            self._keys.stop()
         give_up = time.monotonic() + self._stop_timeout_s
         for drain in self._drains:
             drain.finish(max(0.0, give_up - time.monotonic()))

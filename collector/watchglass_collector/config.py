@@ -4,13 +4,13 @@ import ipaddress
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 
 class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
     """Where to listen, how much to take, how much to keep."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Only loopback: there is no authentication yet.")
+    host: str = Field("127.0.0.1", description="Address to listen on. Beyond loopback an API key is required.")
     grpc_port: int = Field(4317, ge=0, le=65535, description="OTLP/gRPC port; 0 = any free one.")
     http_port: int = Field(4318, ge=0, le=65535, description="OTLP/HTTP port; 0 = any free one.")
     max_request_bytes: int = Field(
@@ -27,6 +27,16 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         ge=1024,
         le=8 * 1024**3,
         description="Most bytes of request bodies in memory at once; beyond it clients are told to try again.",
+    )
+    auth: Literal["auto", "required", "none"] = Field(
+        "auto",
+        description="Whether clients need an API key: 'auto' = unless bound to loopback; 'none' is for loopback only.",
+    )
+    auth_refresh_s: float = Field(
+        10.0,
+        gt=0,
+        le=300,
+        description="How often keys are read from the store: how long a revoked key goes on working.",
     )
     tls_certificate: Path | None = Field(None, description="PEM file; with it both ports speak TLS.")
     tls_key: Path | None = Field(None, description="PEM file of the certificate's key; only its owner may read it.")
@@ -49,16 +59,25 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
     )
     stop_timeout_s: float = Field(10.0, ge=0, description="How long stopping waits for the spool to empty.")
 
-    @field_validator("host")
+    @field_validator("auth")
     @classmethod
-    def _only_loopback(cls, host: str) -> str:
-        try:
-            is_loopback = ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            is_loopback = host == "localhost"
-        if not is_loopback:
+    def _none_on_loopback_only(cls, auth: str, info: ValidationInfo) -> str:
+        host = info.data.get("host", "")
+        if auth == "none" and not _is_loopback(host):
             raise ValueError(
-                f"collector.host = {host!r}: only loopback (127.0.0.1, ::1, localhost) is allowed, because anyone who "
-                "reaches the port could write. Put a proxy that authenticates in front of it."
+                f"collector.auth = 'none' with collector.host = {host!r}: anyone who reaches the port could write. "
+                "Use 'auto' or 'required' and make keys with `watchglass keys create`, or bind to 127.0.0.1."
             )
-        return host
+        return auth
+
+    @property
+    def requires_keys(self) -> bool:
+        """Whether clients must bring an API key."""
+        return self.auth == "required" or (self.auth == "auto" and not _is_loopback(self.host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

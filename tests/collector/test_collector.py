@@ -24,14 +24,17 @@ def spans(store: Store) -> int:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])
-def test_only_loopback_and_the_error_says_why(host: str) -> None:
-    with pytest.raises(pydantic.ValidationError, match="only loopback"):
-        CollectorConfig(host=host)
+def test_beyond_loopback_keys_are_required_and_cannot_be_waived(host: str) -> None:
+    assert CollectorConfig(host=host).requires_keys
+    with pytest.raises(pydantic.ValidationError, match="watchglass keys create"):
+        CollectorConfig(host=host, auth="none")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
-def test_every_loopback_address_will_do(host: str) -> None:
-    assert CollectorConfig(host=host).host == host
+def test_on_loopback_keys_are_a_choice(host: str) -> None:
+    assert not CollectorConfig(host=host).requires_keys
+    assert not CollectorConfig(host=host, auth="none").requires_keys
+    assert CollectorConfig(host=host, auth="required").requires_keys
 
 
 def test_stopping_empties_the_spool(

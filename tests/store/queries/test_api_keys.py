@@ -1,0 +1,60 @@
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from watchglass_store import Store
+from watchglass_store.queries.api_keys import NewKey, create_key, keys, revoke_key, rotate_key
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def made(store: Store, *, now: datetime = NOW) -> NewKey:
+    return create_key(store, project="shop", scopes=["query", "ingest"], name="backend", author="ada", now=now)
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(store: Store) -> None:
+    key = made(store)
+    assert key.secret.startswith("wg_")
+    assert len(key.secret) == 46
+    (row,) = keys(store)
+    assert row["sha256"] == hashlib.sha256(key.secret.encode()).hexdigest()
+    assert (row["id"], row["project"], row["scopes"], row["revoked"]) == (key.id, "shop", ["ingest", "query"], 0)
+    assert row["expires_at"] is None
+    assert key.secret.startswith(row["prefix"])
+    assert len(row["prefix"]) == 11
+    assert key.secret not in str(row)
+
+
+def test_two_keys_differ(store: Store) -> None:
+    assert made(store).secret != made(store).secret
+    assert len(keys(store)) == 2
+
+
+def test_rotation_leaves_the_old_key_a_grace(store: Store) -> None:
+    old = made(store)
+    new = rotate_key(store, old.id, grace=timedelta(hours=1), author="bob", now=NOW + timedelta(days=1))
+    by_id = {row["id"]: row for row in keys(store)}
+    assert by_id[old.id]["expires_at"] == NOW + timedelta(days=1, hours=1)
+    assert by_id[new.id]["expires_at"] is None
+    assert (by_id[new.id]["project"], by_id[new.id]["scopes"]) == ("shop", ["ingest", "query"])
+
+
+def test_revoked_is_for_good(store: Store) -> None:
+    key = made(store)
+    revoke_key(store, key.id, author="bob", now=NOW + timedelta(seconds=1))
+    (row,) = keys(store)
+    assert (row["revoked"], row["author"]) == (1, "bob")
+    with pytest.raises(LookupError, match="revoked"):
+        rotate_key(store, key.id, grace=timedelta(), author="bob", now=NOW + timedelta(seconds=2))
+
+
+def test_mistakes_are_named(store: Store) -> None:
+    with pytest.raises(ValueError, match=r"write.*ingest, query, admin"):
+        create_key(store, project="shop", scopes=["write"], name="", author="", now=NOW)
+    with pytest.raises(ValueError, match="none"):
+        create_key(store, project="shop", scopes=[], name="", author="", now=NOW)
+    with pytest.raises(ValueError, match="project"):
+        create_key(store, project="", scopes=["ingest"], name="", author="", now=NOW)
+    with pytest.raises(LookupError, match="key_x"):
+        revoke_key(store, "key_x", author="", now=NOW)
