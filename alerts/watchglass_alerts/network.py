@@ -24,6 +24,9 @@ _NOT_PUBLIC = [
         "fec0::/10",  # site-local
         "192.88.99.0/24",  # 6to4 relay
         "168.63.129.16/32",  # Azure's host agent
+        "192.0.0.0/24",  # of protocols; 192.0.0.192 is Oracle's metadata service
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
     )
 ]
 
