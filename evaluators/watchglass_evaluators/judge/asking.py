@@ -66,7 +66,7 @@ class Asker:
     def worst_cost_usd(self, rubric: Rubric, call: Call) -> float:
         """The most that judging a call can cost, all tries of all votes: no tokeniser makes more tokens than bytes."""
         orders = (False, True) if rubric.is_pairwise else (False,)
-        sizes = [build(rubric, texts_of(rubric, call, swapped=o), lambda: "0" * 16).size_bytes for o in orders]
+        sizes = [build(rubric, texts_of(rubric, call, swapped=o), self.new_key).size_bytes for o in orders]
         once = sum(self._worst_once(model, size) for model in self.config.models for size in sizes)
         return once * MOST_TRIES * self.config.votes
 
