@@ -94,12 +94,13 @@ def _leave_out_invalid_ids(batch: Batch) -> Batch:
             if len(valid) < len(items):
                 del items[:]
                 items.extend(valid)
+    warning = f"{rejected} {shape.items} rejected: {_INVALID_IDS}"
     return replace(
         batch,
         payload=request.SerializeToString(),
         items=batch.items - rejected,
         rejected=batch.rejected + rejected,
-        warning=f"{rejected} {shape.items} rejected: {_INVALID_IDS}",
+        warning=f"{warning}; {batch.warning}" if batch.warning else warning,
     )
 
 

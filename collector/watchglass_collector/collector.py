@@ -11,6 +11,7 @@ from watchglass_collector.counters import Counters
 from watchglass_collector.drain import Drain
 from watchglass_collector.intake import Intake
 from watchglass_collector.limits import MemoryBudget
+from watchglass_collector.limits_content import ContentLimits, survey_stage
 from watchglass_collector.receive.grpc import GrpcDoor, GrpcReceiver
 from watchglass_collector.receive.http import HttpDoor, HttpReceiver
 from watchglass_collector.signals import SIGNALS
@@ -38,7 +39,9 @@ class Collector:
         self._spool = Spool(data_dir / "spool", [signal.name for signal in SIGNALS], config)
         self._counters.add("received", self._spool.pending_items())
         self._stop_timeout_s = config.stop_timeout_s
-        intake = Intake(self._spool, stages(config.max_request_items), self._counters)
+        limits = ContentLimits(config.max_value_bytes, config.max_request_parts)
+        survey = survey_stage(limits, config.max_request_items)
+        intake = Intake(self._spool, (survey, *stages(config.max_request_items)), self._counters)
         limit = config.max_request_bytes
         budget = MemoryBudget(config.max_in_flight_bytes)
         self._keys: KeyRefresh | None = None

@@ -22,6 +22,14 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         description="What an acknowledged span survives: loss of power, or only the end of any process. 'power' syncs "
         "the spool before each answer, and the store's tables before a segment leaves the spool.",
     )
+    max_request_parts: int = Field(
+        500_000, ge=1, description="Most attributes, events and links in one request, all together."
+    )
+    max_value_bytes: int = Field(
+        1_000_000,
+        ge=1024,
+        description="Longest attribute value or log body; more is cut, with its length and SHA-256 at the end.",
+    )
     max_in_flight_bytes: int = Field(
         128 * 1024**2,
         ge=1024,

@@ -58,7 +58,12 @@ def _flatten(value: Any) -> None:
     if kind == "kvlist_value" or (
         kind == "array_value" and any(element.WhichOneof("value") in _NESTED for element in value.array_value.values)
     ):
-        value.string_value = orjson.dumps(_plain(value)).decode()
+        value.string_value = json_text(value)
+
+
+def json_text(value: Any) -> str:
+    """The JSON text of an AnyValue."""
+    return orjson.dumps(_plain(value)).decode()
 
 
 def _plain(value: Any) -> Any:
