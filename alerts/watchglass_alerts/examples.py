@@ -75,14 +75,13 @@ def find_examples(store: Store, rule: Rule, labels: Mapping[str, str], slot: dat
     Raises:
         StoreError: the store has no answer in a second or two.
     """
-    wanted = getattr(rule, "examples", "links")
-    if wanted == "none" or not (rule.is_on_scores or rule.metric in _OF_CALLS):
+    if rule.examples == "none" or not (rule.is_on_scores or rule.metric in _OF_CALLS):
         return ()
     filters = {**rule.filters, **{field: (value,) for field, value in labels.items()}}
     window = timedelta(seconds=rule.window_s)
     bounds: dict[str, Any] = {"start": slot - min(window, LONGEST), "end": slot, "filters": filters, "limit": COUNT}
     rows = _scores(store, rule, bounds) if rule.is_on_scores else _calls(store, rule, bounds)
-    return tuple(_example(rule, row, with_text=wanted == "text") for row in rows)
+    return tuple(_example(rule, row, with_text=rule.examples == "text") for row in rows)
 
 
 def _calls(store: Store, rule: Rule, bounds: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -52,6 +52,7 @@ def heartbeat_rule(channels: tuple[str, ...]) -> Rule:
             "repeat_interval": "0s",
             "severity": "info",
             "notify_on": ["firing", "resolved"],
+            "examples": "none",
             "channels": list(channels),
         }
     )

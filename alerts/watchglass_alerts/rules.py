@@ -144,6 +144,11 @@ class Rule(Part):
     notify_on: tuple[Literal["firing", "resolved", "no_data", "error"], ...] = Field(
         ("firing", "resolved", "error"), description="Which changes are sent. All are recorded."
     )
+    examples: Literal["links", "none", "text"] = Field(
+        "links",
+        description="What messages show of the three worst calls: `links`, `none`, or `text`, the only one that lets "
+        "text of prompts and answers out.",
+    )
 
     @field_serializer("window_s", "interval_s", "for_s", "keep_firing_for_s", "repeat_interval_s")
     def _duration(self, seconds: int) -> str:

@@ -112,6 +112,9 @@ def test_the_worst_scores_and_text_only_where_the_rule_says_so(
     found = find_examples(store, parse_rule(base), {"service_name": "shop"}, T0 + MINUTE)
     assert [each.title.rpartition(", ")[2] for each in found][: len(expected)] == expected
     assert not any("SECRET" in each.text + each.title for each in found)
+    told = find_examples(store, parse_rule(base | {"examples": "text"}), {}, T0 + MINUTE)
+    assert told[0].text == "SECRET question → SECRET answer"
+    assert find_examples(store, parse_rule(base | {"examples": "none"}), {}, T0 + MINUTE) == ()
 
 
 def test_a_store_without_an_answer_costs_the_examples_only(
