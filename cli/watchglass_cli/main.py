@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "watchglass_cli.commands.score:score",
     "rules": "watchglass_cli.commands.rules:rules",
     "alerts": "watchglass_cli.commands.alerts:alerts",
+    "keys": "watchglass_cli.commands.keys:keys",
     "bench": "watchglass_cli.commands.bench:bench",
 }
 """Command -> "module:object". Loaded when it is used, so that `--help` is quick."""

@@ -10,11 +10,26 @@ import click
 from watchglass_alerts import RuleError, save_silence
 from watchglass_alerts.durations import parse_duration
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail
+from watchglass_cli.table import table
+from watchglass_store.queries import alerting
 
 
 @click.group()
 def alerts() -> None:
-    """Silence alerts."""
+    """List and silence alerts."""
+
+
+@alerts.command(name="list")
+@common
+def list_alerts(context: Context) -> None:
+    r"""What is firing now.
+
+    \b
+    watchglass alerts list --json
+    """
+    with contextlib.closing(context.store(readonly=True)) as store:
+        rows = [{name: row[name] for name in ("rule", "labels", "severity")} for row in alerting.open_alerts(store)]
+    context.emit(rows, table(rows) if rows else "nothing is firing")
 
 
 @alerts.command()

@@ -32,3 +32,13 @@ def evaluate(quick: bool, _as_json: bool) -> None:
     from watchglass_evaluators.bench import run
 
     click.echo(json.dumps(run(quick=quick), indent=2))
+
+
+@bench.command()
+@QUICK
+@JSON
+def alerts(quick: bool, _as_json: bool) -> None:
+    """How long one slot of 100, 1,000 and 10,000 rules takes."""
+    from watchglass_alerts.bench import run
+
+    click.echo(json.dumps(run(quick=quick), indent=2))

@@ -1,0 +1,98 @@
+"""Commands that talk to a store, against the real one."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click import Group
+from click.testing import CliRunner, Result
+
+from watchglass_cli.commands.alerts import alerts
+from watchglass_cli.commands.keys import keys
+from watchglass_cli.commands.rules import rules
+from watchglass_store import Store, StoreConfig
+
+RULES = """
+rules:
+  - name: busy
+    metric: calls
+    window: 5m
+    interval: 1m
+    condition: {op: ">", threshold: 3}
+    min_sample_size: 0
+    severity: warning
+    channels: [slack]
+"""
+
+
+@pytest.fixture
+def served(store: Store, store_config: StoreConfig, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("WATCHGLASS_STORE__URL", store_config.url)
+    return store
+
+
+def run(group: Group, *arguments: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(group, arguments)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def test_a_key_is_shown_once_and_listed_without_its_secret(served: Store) -> None:
+    made = json.loads(run(keys, "create", "checkout", "--name", "cluster", "--expires-in", "90d", "--json").output)
+    assert made["key"].startswith("wg_")
+    listed = run(keys, "list", "--json").output
+    assert made["key"] not in listed
+    (row,) = json.loads(listed)
+    assert (row["id"], row["project"], row["revoked"]) == (made["id"], "checkout", 0)
+
+
+def test_a_key_is_rotated_and_revoked(served: Store) -> None:
+    first = json.loads(run(keys, "create", "checkout", "--json").output)
+    second = json.loads(run(keys, "rotate", first["id"], "--grace", "1h", "--json").output)
+    assert second["key"] != first["key"]
+    run(keys, "revoke", second["id"])
+    revoked = {row["id"]: row["revoked"] for row in json.loads(run(keys, "list", "--json").output)}
+    assert revoked[second["id"]] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["create", "checkout", "--scopes", "everything"], "choose from ingest"),
+        (["create", "checkout", "--expires-in", "soon"], "--expires-in soon"),
+        (["revoke", "nobody"], "nobody"),
+    ],
+)
+def test_wrong_keys_are_explained(arguments: list[str], message: str, served: Store) -> None:
+    assert message in run(keys, *arguments, code=2).output
+
+
+def test_a_backtest_prints_when_it_would_have_fired_and_draws_it(served: Store, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES, encoding="utf-8")
+    burst = datetime.now(UTC) - timedelta(minutes=30)
+    rows = [
+        {
+            "day": burst.date(),
+            "trace_id": f"{n:032x}",
+            "span_id": f"{n:016x}",
+            "received_at": burst,
+            "start_time": burst,
+            "duration_s": 1.0,
+            "operation_name": "chat",
+            "service_name": "shop",
+        }
+        for n in range(5)
+    ]
+    served.insert("llm_call_parts", rows)
+    picture = tmp_path / "plot.svg"
+    done = run(rules, "backtest", str(file), "--since", "1h", "--plot", str(picture), "--json")
+    assert [row["kind"] for row in json.loads(done.output)] == ["fired", "resolved"]
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
+    assert run(rules, "backtest", str(file), "--rule", "other", code=2).output.count("choose from busy") == 1
+
+
+def test_nothing_firing_says_so(served: Store) -> None:
+    assert run(alerts, "list").output == "nothing is firing\n"
+    assert json.loads(run(alerts, "list", "--json").output) == []
