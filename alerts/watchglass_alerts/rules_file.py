@@ -31,11 +31,11 @@ _TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
 _PARTS: dict[str, type[BaseModel]] = {"condition": Condition, "share_of": ShareOf}
 
 
-def load_rules(path: Path) -> list[Rule]:
-    """The rules of a file: a mapping whose one key, `rules`, holds a list.
+def read_file(path: Path) -> bytes:
+    """A file's bytes.
 
     Raises:
-        RuleError: the file or any rule in it is wrong; every problem found is one line, 'file:line: …'.
+        RuleError: it cannot be read, or is larger than a megabyte.
     """
     try:
         with path.open("rb") as file:
@@ -44,16 +44,35 @@ def load_rules(path: Path) -> list[Rule]:
         raise RuleError([f"{path}: cannot be read: {error.strerror}"]) from error
     if len(data) > MAX_BYTES:
         raise RuleError([f"{path}: larger than {MAX_BYTES:,} bytes"])
-    return parse_rules(data, str(path))
+    return data
+
+
+def load_rules(path: Path) -> list[Rule]:
+    """The rules of a file: a mapping whose one key, `rules`, holds a list.
+
+    Raises:
+        RuleError: the file or any rule in it is wrong; every problem found is one line, 'file:line: …'.
+    """
+    return parse_rules(read_file(path), str(path))
 
 
 def parse_rules(data: bytes, source: str) -> list[Rule]:
     """As `load_rules`, from bytes; `source` is how errors name them."""
-    reader = _Reader(source)
+    reader = Reader(source)
     document = reader.read(data)
     entries = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(document, dict) or set(document) != {"rules"} or not isinstance(entries, list):
         raise RuleError([f"{source}:1: must hold one key, rules, with a list of rules"])
+    return validate_rules(entries, reader)
+
+
+def validate_rules(entries: Sequence[object], reader: Reader) -> list[Rule]:
+    """Rules from the list under the document's key `rules`.
+
+    Raises:
+        RuleError: any is wrong; every problem found is one line.
+    """
+    source = reader.source
     if len(entries) > MAX_RULES:
         raise RuleError([f"{source}:1: {len(entries):,} rules; at most {MAX_RULES:,}"])
     rules: list[Rule] = []
@@ -114,7 +133,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _duplicates(entries: Sequence[object], source: str, reader: _Reader) -> Iterator[str]:
+def _duplicates(entries: Sequence[object], source: str, reader: Reader) -> Iterator[str]:
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
     counts = Counter(name for name in names if isinstance(name, str))
     seen: set[str] = set()
@@ -125,11 +144,11 @@ def _duplicates(entries: Sequence[object], source: str, reader: _Reader) -> Iter
             seen.add(name)
 
 
-class _Reader:
+class Reader:
     """YAML text to plain values, remembering the line each came from."""
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        self.source = source
         self._lines: dict[_Path, int] = {}
         self._count = 0
         self._scalars = yaml.SafeLoader("")
@@ -138,14 +157,14 @@ class _Reader:
         try:
             node = yaml.compose(data.decode(), Loader=yaml.SafeLoader)
         except UnicodeDecodeError as error:
-            raise RuleError([f"{self._source}: is not UTF-8 at byte {error.start}"]) from None
+            raise RuleError([f"{self.source}: is not UTF-8 at byte {error.start}"]) from None
         except RecursionError:
-            raise RuleError([f"{self._source}: is nested too deeply"]) from None
+            raise RuleError([f"{self.source}: is nested too deeply"]) from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise RuleError([f"{self._source}:{line}: is not YAML: {error.problem}"]) from None
+            raise RuleError([f"{self.source}:{line}: is not YAML: {error.problem}"]) from None
         except yaml.YAMLError as error:
-            raise RuleError([f"{self._source}: is not YAML: {str(error).splitlines()[0]}"]) from None
+            raise RuleError([f"{self.source}: is not YAML: {str(error).splitlines()[0]}"]) from None
         return None if node is None else self._value(node, ())
 
     def line(self, path: _Path) -> int:
@@ -196,4 +215,4 @@ class _Reader:
         return merged | result
 
     def _error(self, node: yaml.Node, text: str) -> RuleError:
-        return RuleError([f"{self._source}:{node.start_mark.line + 1}: {text}"])
+        return RuleError([f"{self.source}:{node.start_mark.line + 1}: {text}"])

@@ -10,7 +10,7 @@ import orjson
 
 from watchglass_alerts.errors import RuleError
 from watchglass_store import Store
-from watchglass_store.queries import alerting
+from watchglass_store.queries import alerting, alerting_lists
 
 LONGEST = timedelta(days=365)
 
@@ -56,3 +56,25 @@ def save_silence(
     after = orjson.dumps({"matchers": dict(matchers), "ends_at": now + duration, "comment": comment}).decode()
     alerting.add_audit(store, time=now, actor=author, action="silence.save", target=silence_id, before="", after=after)
     return silence_id
+
+
+def lift_silence(store: Store, silence_id: str, author: str, *, now: datetime | None = None) -> None:
+    """End a silence before its time; what it held back and still burns is told.
+
+    Raises:
+        RuleError: there is no such silence, or it has ended.
+    """
+    now = now or datetime.now(UTC)
+    found = next((row for row in alerting_lists.silences_since(store, now) if row["id"] == silence_id), None)
+    if found is None or found["deleted"]:
+        raise RuleError([f"no silence {silence_id!r} is in force"])
+    before = orjson.dumps({"matchers": found["matchers"], "ends_at": found["ends_at"]}).decode()
+    kept = {name: found[name] for name in ("matchers", "starts_at", "ends_at", "comment", "author")}
+    version = max(now, found["version"] + timedelta(milliseconds=1))
+    alerting.add_silence(store, id=silence_id, version=version, deleted=True, **kept)
+    alerting.add_audit(store, time=now, actor=author, action="silence.lift", target=silence_id, before=before, after="")
+
+
+def is_matched(matchers: Mapping[str, str], names: Mapping[str, str]) -> bool:
+    """Whether an alert has all of a silence's labels; a silence without any matches nothing."""
+    return bool(matchers) and all(names.get(name) == value for name, value in matchers.items())

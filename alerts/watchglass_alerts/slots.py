@@ -32,9 +32,14 @@ def due_slots(cursor: datetime, interval_s: int, settle_s: float, now: datetime)
     """
     newest = _floor(now - timedelta(seconds=settle_s), interval_s)
     oldest = max(_floor(cursor, interval_s), _floor(now - REPLAY, interval_s))
+    return [Slot(time, time != newest) for time in slots_between(oldest, newest, interval_s)]
+
+
+def slots_between(since: datetime, until: datetime, interval_s: int) -> list[datetime]:
+    """The slots after one time, up to and with another."""
+    oldest, newest = _floor(since, interval_s), _floor(until, interval_s)
     count = int((newest - oldest).total_seconds()) // interval_s
-    times = [oldest + timedelta(seconds=interval_s * step) for step in range(1, count + 1)]
-    return [Slot(time, time != newest) for time in times]
+    return [oldest + timedelta(seconds=interval_s * step) for step in range(1, count + 1)]
 
 
 def next_due(cursor: datetime, interval_s: int, settle_s: float) -> datetime:

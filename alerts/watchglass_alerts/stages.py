@@ -14,6 +14,7 @@ from typing import Any
 from watchglass_alerts.events import Labels, identity
 from watchglass_alerts.inhibition import Inhibition, OpenAlert
 from watchglass_alerts.message import Kind, Message
+from watchglass_alerts.silences import is_matched
 from watchglass_alerts.text import clean
 
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -145,7 +146,7 @@ def expire(pending: Pending, context: Context) -> Decision | None:
 def silence(pending: Pending, context: Context) -> Decision | None:
     """People asked for quiet."""
     names = pending.names
-    found = next((each for each in context.silences if _matches(each["matchers"], names)), None)
+    found = next((each for each in context.silences if is_matched(each["matchers"], names)), None)
     if found is None:
         return None
     reason = f"silenced by {found['author']} until {found['ends_at']:%Y-%m-%d %H:%M} UTC"
@@ -226,7 +227,3 @@ def decide(pending: Pending, context: Context) -> Decision:
     """The first stage that has something to say, or 'send'."""
     found = (stage(pending, context) for stage in STAGES)
     return next((decision for decision in found if decision is not None), Decision("send", ""))
-
-
-def _matches(matchers: Mapping[str, str], names: Mapping[str, str]) -> bool:
-    return bool(matchers) and all(names.get(name) == value for name, value in matchers.items())

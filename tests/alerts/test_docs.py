@@ -17,6 +17,7 @@ from watchglass_alerts.channels.teams import TeamsConfig
 from watchglass_alerts.channels.webhook import WebhookConfig
 from watchglass_alerts.condition import Condition
 from watchglass_alerts.metrics import CATALOGUE
+from watchglass_alerts.rule_tests import test_rules as run_tests
 from watchglass_alerts.rules import FIELDS, Rule, ShareOf
 from watchglass_alerts.rules_file import parse_rule, parse_rules
 from watchglass_alerts.substitution import NAMES
@@ -86,12 +87,16 @@ def test_every_channel_has_a_heading_and_every_channel_file_is_registered() -> N
     assert files == {target.partition(":")[0].rpartition(".")[2] for target in channels.BUILTIN.values()}
 
 
-def test_the_examples_are_rules() -> None:
+def test_the_examples_are_rules(tmp_path: Path) -> None:
     assert len(load_rules(ROOT / "examples" / "rules.yaml")) == 6
     blocks = re.findall(r"```yaml\n(.*?)```", RULES, re.DOTALL)
     assert blocks
     for block in blocks:
         if block.startswith("rules:"):
             parse_rules(block.encode(), "docs/rules.md")
+        elif block.startswith("rule_files:"):
+            (tmp_path / "tests.yaml").write_text(block)
+            (tmp_path / "rules.yaml").write_text(blocks[0])
+            assert [check.problem for check in run_tests(tmp_path / "tests.yaml")] == ["", ""]
         else:
             parse_rule(RULE | yaml.safe_load(block))

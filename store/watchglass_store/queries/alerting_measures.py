@@ -81,15 +81,22 @@ _CALL_SUMS = """
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
 
+# Of a score that was written twice the later one counts. Without FINAL, which would read all scores of the day to merge
+# them: the time of a call does not change, so both are in the window or neither.
 _SCORES = """
 SELECT {dimensions}
     count() AS scores, avgState(t.value) AS mean, varSampStableState(t.value) AS variance,
     quantilesState(0.05, 0.5, 0.95, 0.99)(t.value) AS value_quantiles,
     sumForEach({matching}) AS matching
 FROM (
-    SELECT *, assumeNotNull(value) AS value FROM scores FINAL
-    WHERE name IN {{wanted_names:Array(String)}} AND isNotNull(scores.value) AND isFinite(scores.value)
-        AND call_time >= {{start:DateTime('UTC')}} AND call_time < {{end:DateTime('UTC')}}
+    SELECT {columns}, label, assumeNotNull(latest.value) AS value FROM (
+        SELECT {columns}, label, scores.value AS value FROM scores
+        PREWHERE call_time >= {{start:DateTime('UTC')}} AND call_time < {{end:DateTime('UTC')}}
+        WHERE name IN {{wanted_names:Array(String)}}
+        ORDER BY created_at DESC
+        LIMIT 1 BY name, evaluator, evaluator_version, trace_id, span_id
+    ) AS latest
+    WHERE isNotNull(latest.value) AND isFinite(latest.value)
 ) AS t
 {group_by}
 """
@@ -178,6 +185,7 @@ def score_measures(
     dimensions = _dimensions(sets, group_by, SCORE_FIELDS)
     scan = _SCORES.format(
         dimensions="".join(f"t.{field} AS {field}, " for field in ("name", *dimensions)),
+        columns=", ".join(("name", *dimensions)),
         group_by=_group_by(("name", *dimensions)),
         matching=f"[{', '.join(_match(side, index) for index, (side, _, _) in enumerate(lines)) or 'toUInt64(0)'}]",
     )
