@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "watchglass_cli.commands.parts:evaluate",
     "alert": "watchglass_cli.commands.parts:alert",
     "dashboard": "watchglass_cli.commands.parts:dashboard",
+    "doctor": "watchglass_cli.commands.doctor:doctor",
     "query": "watchglass_cli.commands.data:query",
     "migrate": "watchglass_cli.commands.data:migrate",
     "references": "watchglass_cli.commands.data:references",

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click import Group
+from click import Command
 from click.testing import CliRunner, Result
 
 from watchglass_cli.commands.alerts import alerts
+from watchglass_cli.commands.doctor import doctor
 from watchglass_cli.commands.keys import keys
 from watchglass_cli.commands.rules import rules
 from watchglass_store import Store, StoreConfig
@@ -32,7 +33,7 @@ def served(store: Store, store_config: StoreConfig, monkeypatch: pytest.MonkeyPa
     return store
 
 
-def run(group: Group, *arguments: str, code: int = 0) -> Result:
+def run(group: Command, *arguments: str, code: int = 0) -> Result:
     done = CliRunner().invoke(group, arguments)
     assert done.exit_code == code, done.output
     return done
@@ -96,3 +97,22 @@ def test_a_backtest_prints_when_it_would_have_fired_and_draws_it(served: Store, 
 def test_nothing_firing_says_so(served: Store) -> None:
     assert run(alerts, "list").output == "nothing is firing\n"
     assert json.loads(run(alerts, "list", "--json").output) == []
+
+
+def test_the_doctor_names_what_is_not_there_and_what_to_do(served: Store, tmp_path: Path) -> None:
+    findings = json.loads(run(doctor, "--json", code=1).output)
+    assert {item["check"]: item["ok"] for item in findings}["tables"]
+    (wrong,) = [item for item in findings if item["check"] == "dashboard.port"]
+    assert not wrong["ok"]
+    assert "watchglass up" in wrong["detail"]
+
+
+def test_the_doctor_tells_what_a_client_leaves_out(served: Store) -> None:
+    now = datetime.now(UTC)
+    call = {"trace_id": "1" * 32, "span_id": "2" * 16, "day": now.date(), "received_at": now, "start_time": now}
+    served.insert("llm_call_parts", [call | {"operation_name": "chat", "service_name": "shop", "prompt_text": "hi"}])
+    (source,) = json.loads(run(doctor, "--sources", "--json").output)
+    assert (source["service_name"], source["calls"]) == ("shop", 1)
+    assert (source["missing"]["prompt"], source["missing"]["answer"]) == (0, 1)
+    assert "answer 100%" in run(doctor, "--sources").output
+    assert "--since soon" in run(doctor, "--sources", "--since", "soon", code=2).output
