@@ -134,7 +134,7 @@ class Endpoint:
         config = self.config
         body: dict[str, Any] = {"model": model, "messages": list(messages), "stream": False}
         body[config.max_tokens_parameter] = config.max_output_tokens
-        if config.temperature is not None:
+        if config.temperature != "default":
             body["temperature"] = config.temperature
         if config.seed is not None:
             body["seed"] = config.seed

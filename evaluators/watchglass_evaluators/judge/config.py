@@ -94,7 +94,9 @@ class JudgeConfig(BaseModel):
     max_tokens_parameter: Literal["max_tokens", "max_completion_tokens"] = Field(
         default="max_tokens", description="What the endpoint calls that limit."
     )
-    temperature: float | None = Field(default=0.0, ge=0, le=2, description="Sent as it is; not set = left out.")
+    temperature: Annotated[float, Field(ge=0, le=2)] | Literal["default"] = Field(
+        default=0.0, description="Sent as it is; default = left out, for models that refuse it."
+    )
     seed: int | None = Field(default=None, description="Sent where set.")
     logprobs: bool = Field(default=False, description="Ask for log-probabilities and weigh the choices by them.")
     on_disagreement: Literal["tie", "unscored"] = Field(

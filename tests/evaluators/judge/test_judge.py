@@ -307,7 +307,11 @@ class TestLadder:
         assert "logprobs" not in endpoint.questions[-1].body
 
     def test_settings_are_sent_as_they_are(self, make_judge: Make, endpoint: Any) -> None:
-        one(make_judge(max_tokens_parameter="max_completion_tokens", max_output_tokens=99, temperature=None, seed=7))
+        one(
+            make_judge(
+                max_tokens_parameter="max_completion_tokens", max_output_tokens=99, temperature="default", seed=7
+            )
+        )
         body = endpoint.questions[0].body
         assert (body["max_completion_tokens"], body["seed"]) == (99, 7)
         assert not {"max_tokens", "temperature"} & set(body)

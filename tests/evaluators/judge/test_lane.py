@@ -151,8 +151,11 @@ def test_a_cascade_asks_where_cheap_scores_are_unsure_and_stores_the_chances(
     assert 25 <= share <= 65
     estimate = sum(1 / chance for chance in chances.values())
     assert 120 <= estimate <= 280, "weighed by 1 / chance, the chosen stand for all"
+    asked = len(endpoint.questions)
     clock.advance(40)
-    assert run(Runner(store, config, clock=clock))["judge_helpfulness"].eligible == 0
+    run(Runner(store, config, clock=clock))
+    again = {row["trace_id"]: row["selection_probability"] for row in visible(store)}
+    assert (again, len(endpoint.questions)) == (chances, asked), "another life chooses the same"
 
 
 def test_without_the_cheap_score_a_call_is_decided_at_its_last_look(
