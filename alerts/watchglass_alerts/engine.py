@@ -19,6 +19,7 @@ from typing import NamedTuple
 from watchglass_alerts.channels import create_channel
 from watchglass_alerts.config import AlertsConfig
 from watchglass_alerts.delivery import Delivery, DeliveryReport, policy_of
+from watchglass_alerts.heartbeat import Heartbeat
 from watchglass_alerts.memory import Memory
 from watchglass_alerts.rulebook import RuleBook
 from watchglass_alerts.rules import Rule
@@ -81,6 +82,7 @@ class Engine:
         self._book = RuleBook(store, config.rules_file, channels)
         self._memory = Memory(store)
         self._writer = SlotWriter(store, self._memory, engine=engine_id, dashboard_url=config.dashboard_url)
+        self._heartbeat = Heartbeat(store, config, clock)
         self._delivery = Delivery(
             store,
             channels,
@@ -99,17 +101,20 @@ class Engine:
         return RunReport(self.evaluate(now or self._clock()), self.deliver())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Evaluate and deliver until told to stop, each in its own thread, so that a slow channel delays no slot.
+        """Evaluate, deliver and beat until told to stop, each in its own thread, so that a slow channel delays no slot.
 
-        An error that nobody foresaw in either ends both and is raised here, for whoever restarts the process.
+        An error that nobody foresaw in one ends all and is raised here, for whoever restarts the process.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="alert-delivery") as pool:
-            delivery = pool.submit(self._loop, self._deliver_once, stop)
+        with ThreadPoolExecutor(2, thread_name_prefix="alert-delivery") as pool:
+            others = [pool.submit(self._loop, self._deliver_once, stop)]
+            if self._heartbeat.is_configured:
+                others.append(pool.submit(self._loop, self._beat_once, stop))
             try:
                 self._loop(self._evaluate_once, stop)
             finally:
                 stop.set()
-        delivery.result()
+        for other in others:
+            other.result()
 
     def evaluate(self, now: datetime) -> EvaluationReport:
         """Evaluate the slots that are due, oldest first."""
@@ -158,6 +163,10 @@ class Engine:
 
     def _evaluate_once(self) -> bool:
         return self.evaluate(self._clock()).is_behind
+
+    def _beat_once(self) -> bool:
+        self._heartbeat.run_once()
+        return False
 
     def _deliver_once(self) -> bool:
         self.deliver()

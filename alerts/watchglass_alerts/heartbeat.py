@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +21,7 @@ from watchglass_alerts.config import AlertsConfig
 from watchglass_alerts.rulebook import save_rule
 from watchglass_alerts.rules import Rule
 from watchglass_alerts.rules_file import parse_rule
-from watchglass_store import Store, StoreError
+from watchglass_store import Store
 from watchglass_store.queries import alerting
 
 logger = logging.getLogger("watchglass.alerts")
@@ -33,7 +32,6 @@ ANSWERS = ("All is well.", "All is well, and the beat goes on.")
 """For even and odd minutes."""
 LINE = 20.0
 """Characters; between the two answers' lengths. Even minutes are below it, and fire."""
-WAIT_S = 1.0
 TIMEOUT_S = 5.0
 
 
@@ -78,6 +76,7 @@ class Heartbeat:
         }
         self._last = datetime.fromtimestamp(0, UTC)
         self._is_failing = False
+        self._is_installed = False
 
     @property
     def is_configured(self) -> bool:
@@ -93,18 +92,25 @@ class Heartbeat:
         rule = heartbeat_rule(tuple(sorted(self._channels)))
         for row in alerting.current_rules(self._store):
             if row["name"] == RULE and not row["deleted"] and orjson.loads(row["definition"]) == rule.definition():
-                return
-        save_rule(self._store, rule, AUTHOR, now=self._clock())
+                break
+        else:
+            save_rule(self._store, rule, AUTHOR, now=self._clock())
+        self._is_installed = True
 
     def run_once(self) -> bool:
-        """Send this minute's beat, unless it was sent; returns whether one was.
+        """Send this minute's beat, unless it was sent; returns whether one was. The first time, install the rule.
 
         A beat that does not get through is reported once and tried again.
+
+        Raises:
+            StoreError: the rule could not be written; nothing was sent.
         """
         now = self._clock()
         minute = now.replace(second=0, microsecond=0)
         if not self.is_configured or minute <= self._last:
             return False
+        if not self._is_installed:
+            self.install()
         sent = [_post(url, trace(now)) for url in sorted({each.collector_url for each in self._channels.values()})]
         if all(sent):
             self._last = minute
@@ -112,19 +118,6 @@ class Heartbeat:
             self._is_failing = not all(sent)
             logger.warning("the collector does not take heartbeats" if self._is_failing else "heartbeats go on")
         return all(sent)
-
-    def run_forever(self, stop: threading.Event) -> None:
-        """Install the rule and beat until told to stop."""
-        is_installed = not self.is_configured
-        while not stop.is_set():
-            try:
-                if not is_installed:
-                    self.install()
-                    is_installed = True
-                self.run_once()
-            except StoreError as error:
-                logger.warning("the heartbeat's rule cannot be written; trying again: %s", error)
-            stop.wait(WAIT_S)
 
 
 def trace(now: datetime) -> dict[str, Any]:

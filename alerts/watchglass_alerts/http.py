@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, IncompleteRead
 from typing import NamedTuple
@@ -47,8 +48,9 @@ def post(
         HTTPException: the reply is not HTTP.
     """
     address = resolve(target, allow_loopback=allow_loopback)
+    began = time.monotonic()
     raw = socket.create_connection((address, target.port), timeout=DEADLINE_S)
-    with deadline(raw, DEADLINE_S), raw:
+    with deadline(raw, max(DEADLINE_S - (time.monotonic() - began), 0.0)), raw:
         if target.scheme == "https":
             with tls.wrap_socket(raw, server_hostname=target.host) as secure:
                 return _exchange(target, secure, body, headers)

@@ -1,5 +1,6 @@
 """Beats through the real pipeline: collector, store, evaluators, engine, and a dead-man's switch that counts pings."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -125,13 +126,13 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
     config = AlertsConfig.model_validate({"settle_s": 0, "allow_loopback": True, "channels": {"d": settings}})
     pings = []
     try:
-        beats, engine = Heartbeat(store, config, clock), Engine(store, config, clock)
+        engine = Engine(store, config, clock)
         runner = Runner(store, EvaluatorsConfig(enabled=("response_length",), settle_s=0.5))
-        beats.install()
-        beats.install()
+        engine._heartbeat.install()
+        Heartbeat(store, config, clock).install()
         for minute in range(6):
-            assert beats.run_once()
-            assert not beats.run_once(), "one a minute"
+            assert engine._heartbeat.run_once()
+            assert not engine._heartbeat.run_once(), "one a minute"
             if minute != 3:
                 score(store, runner, minute + 1)
             clock.forward(60)
@@ -144,9 +145,32 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
 
 
 def score(store: Store, runner: Runner, number: int) -> None:
-    """Until every beat so far has its score."""
-    end = time.monotonic() + 30
+    """Until every beat so far has its score. The evaluators look when it is stored, and so do not settle before it."""
+    end = time.monotonic() + 60
+    while store.query("SELECT count() AS n FROM llm_calls")[0]["n"] < number:
+        assert time.monotonic() < end, "the beat was never stored"
+        time.sleep(0.05)
     while store.query("SELECT uniqExact(trace_id) AS n FROM scores")[0]["n"] < number:
         assert time.monotonic() < end, "the beat was never scored"
         time.sleep(0.1)
         runner.run_once()
+
+
+def test_a_running_engine_beats(
+    store: Store, serve: Callable[[Behaviour], WebhookServer], free_ports: Callable[[], int]
+) -> None:
+    collector = serve(answer(200))
+    address = collector.url.partition("/services")[0]
+    settings = {"type": "heartbeat", "url": "https://hc.example.com/x", "collector_url": address}
+    engine = Engine(store, AlertsConfig.model_validate({"channels": {"d": settings}}))
+    stop = threading.Event()
+    thread = threading.Thread(target=engine.run_forever, args=(stop,))
+    thread.start()
+    end = time.monotonic() + 30
+    while not collector.received and time.monotonic() < end:
+        time.sleep(0.05)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert {request.path for request in collector.received} == {"/v1/traces"}
+    assert [row["name"] for row in store.query("SELECT name FROM alert_rules")] == [RULE]
