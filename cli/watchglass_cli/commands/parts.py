@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 
 import click
 
@@ -66,7 +65,7 @@ def alert(context: Context) -> None:
     \b
     watchglass alert --data /var/lib/watchglass
     """
-    from watchglass_alerts import AlertsError, Engine, Heartbeat
+    from watchglass_alerts import AlertsError, Engine
 
     die_with_parent()
     stop = stop_on_signal()
@@ -75,9 +74,6 @@ def alert(context: Context) -> None:
             engine = Engine(store, context.settings.alerts)
         except AlertsError as error:
             fail(str(error), EXIT_USAGE)
-        heartbeat = Heartbeat(store, context.settings.alerts)
-        if heartbeat.is_configured:
-            threading.Thread(target=heartbeat.run_forever, args=(stop,), name="heartbeat", daemon=True).start()
         engine.run_forever(stop)
 
 
