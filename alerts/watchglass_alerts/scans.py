@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from watchglass_alerts.metrics import Source
+from watchglass_alerts.metrics import Kind, Source
 from watchglass_alerts.rules import Rule
 from watchglass_store import Store, StoreRejected
 from watchglass_store.queries import alerting_gauges, alerting_measures
@@ -31,6 +31,8 @@ class Scan(NamedTuple):
     start: datetime
     end: datetime
     group_by: tuple[str, ...]
+    quantiles: bool
+    """Of calls; they are asked for apart, because they cost more than all the rest."""
 
 
 class Question(NamedTuple):
@@ -76,7 +78,7 @@ class Scans:
         return [self._answer(scan, question) for scan, question in self._asked(rule)]
 
     def _asked(self, rule: Rule) -> Iterator[tuple[Scan, Question]]:
-        share = rule.share_of
+        share, measure = rule.share_of, rule.measure
         line: Line | None = None
         if share is not None and share.above is not None:
             line = ("above", share.above, "")
@@ -87,7 +89,8 @@ class Scans:
         question = Question(rule.subject, tuple(sorted(rule.filters.items())), line)
         for offset_s, length_s in rule.windows:
             end = self._slot - timedelta(seconds=offset_s)
-            yield Scan(rule.measure.source, end - timedelta(seconds=length_s), end, rule.group_by), question
+            quantiles = measure.source is Source.CALLS and measure.kind is Kind.QUANTILE
+            yield Scan(measure.source, end - timedelta(seconds=length_s), end, rule.group_by, quantiles), question
 
     def _answer(self, scan: Scan, question: Question) -> Answer:
         if (scan, question) not in self._answers:
@@ -142,6 +145,7 @@ class Scans:
             sets=[dict(filters) for filters in sets],
             group_by=scan.group_by,
             limit=MAX_GROUPS,
+            quantiles=scan.quantiles,
         )
         members = _by_member(rows)
         return [members.get(sets.index(question.filters) + 1, []) for question in questions]

@@ -37,12 +37,15 @@ SELECT {dimensions}
     sum(t.calls) AS calls, sum(t.errors) AS errors,
     sum(t.input_tokens) AS input_tokens, sum(t.output_tokens) AS output_tokens, sum(t.cost_usd) AS cost_usd,
     sum(t.duration_s_sum) AS duration_s_sum, sum(t.duration_s_sum_squares) AS duration_s_sum_squares,
-    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.duration_s_quantiles) AS duration_s_quantiles,
-    sum(t.time_to_first_token_calls) AS time_to_first_token_calls,
-    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
+    sum(t.time_to_first_token_calls) AS time_to_first_token_calls {quantiles}
 FROM llm_calls_1m AS t
 WHERE t.minute >= {{start:DateTime('UTC')}} AND t.minute < {{end:DateTime('UTC')}}
 {group_by}
+"""
+
+_MINUTE_QUANTILES = """,
+    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.duration_s_quantiles) AS duration_s_quantiles,
+    quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
 
 # Calls are found by when they arrived, the order of that table, and then fetched by their ids. A client's clock may run
@@ -54,11 +57,7 @@ SELECT {dimensions}
     sumIf(ifNull(t.usage_output_tokens, 0), t.usage_counted = 1) AS output_tokens,
     sumIf(ifNull(t.cost_usd, 0), t.usage_counted = 1) AS cost_usd,
     sum(t.duration_s) AS duration_s_sum, sum(t.duration_s * t.duration_s) AS duration_s_sum_squares,
-    quantilesTDigestState(0.5, 0.95, 0.99)(t.duration_s) AS duration_s_quantiles,
-    countIf(t.time_to_first_token_s IS NOT NULL) AS time_to_first_token_calls,
-    quantilesTDigestStateIf(0.5, 0.95, 0.99)(
-        assumeNotNull(t.time_to_first_token_s), t.time_to_first_token_s IS NOT NULL
-    ) AS time_to_first_token_s_quantiles
+    countIf(t.time_to_first_token_s IS NOT NULL) AS time_to_first_token_calls {quantiles}
 FROM (
     SELECT *, if(response_model != '', response_model, request_model) AS model FROM llm_calls
     WHERE day >= toDate({{start:DateTime('UTC')}}) - 1 AND day <= toDate({{end:DateTime('UTC')}}) + 1
@@ -72,12 +71,21 @@ WHERE t.start_time >= {{start:DateTime('UTC')}} AND t.start_time < {{end:DateTim
 {group_by}
 """
 
+_CALL_QUANTILES = """,
+    quantilesTDigestState(0.5, 0.95, 0.99)(t.duration_s) AS duration_s_quantiles,
+    quantilesTDigestStateIf(0.5, 0.95, 0.99)(
+        assumeNotNull(t.time_to_first_token_s), t.time_to_first_token_s IS NOT NULL
+    ) AS time_to_first_token_s_quantiles
+"""
+
 _CALL_SUMS = """
     sum(b.calls) AS calls, sum(b.errors) AS errors,
     sum(b.input_tokens) AS input_tokens, sum(b.output_tokens) AS output_tokens, sum(b.cost_usd) AS cost_usd,
     sum(b.duration_s_sum) AS duration_s_sum, sum(b.duration_s_sum_squares) AS duration_s_sum_squares,
+    sum(b.time_to_first_token_calls) AS time_to_first_token_calls
+"""
+_MERGED_QUANTILES = """,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.duration_s_quantiles) AS duration_s_quantiles,
-    sum(b.time_to_first_token_calls) AS time_to_first_token_calls,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
 
@@ -126,6 +134,7 @@ def call_measures(
     sets: Sequence[Filters],
     group_by: Sequence[str],
     limit: int,
+    quantiles: bool,
 ) -> list[dict[str, Any]]:
     """Every measure of the calls that started in a window, for each set of filters.
 
@@ -138,19 +147,24 @@ def call_measures(
         sets: filters, fields from `CALL_FIELDS`; they travel in the request's address, 16 KB in all.
         group_by: fields from `CALL_FIELDS`.
         limit: most groups of a set to return, those with most calls first.
+        quantiles: the quantiles too, which cost more than all the rest.
 
     Returns:
         Rows with `member` (which set, from 1), the group's fields, `groups` (how many the set has), `calls`, `errors`,
         `input_tokens`, `output_tokens`, `cost_usd`, `duration_s_sum`, `duration_s_sum_squares`,
-        `time_to_first_token_calls`, and `duration_s_quantiles`, `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN
-        without data). A set without calls has no row.
+        `time_to_first_token_calls`, and with `quantiles` also `duration_s_quantiles` and
+        `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN without data). A set without calls has no row.
     """
     whole_minutes = int(start.timestamp()) % 60 == 0 and int(end.timestamp()) % 60 == 0
     dimensions = _dimensions(sets, group_by, CALL_FIELDS)
+    states = _MINUTE_QUANTILES if whole_minutes else _CALL_QUANTILES
     scan = (_MINUTES if whole_minutes else _CALLS).format(
-        dimensions="".join(f"t.{field} AS {field}, " for field in dimensions), group_by=_group_by(dimensions)
+        dimensions="".join(f"t.{field} AS {field}, " for field in dimensions),
+        group_by=_group_by(dimensions),
+        quantiles=states if quantiles else "",
     )
-    sql, bound = _by_set(scan, _CALL_SUMS, sets, group_by, size="calls")
+    sums = _CALL_SUMS + (_MERGED_QUANTILES if quantiles else "")
+    sql, bound = _by_set(scan, sums, sets, group_by, size="calls")
     return store.query(sql, bound | {"start": start, "end": end, "limit": limit}, settings=_LIMITS)
 
 

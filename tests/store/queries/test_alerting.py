@@ -59,7 +59,7 @@ def score(index: int, value: float | None, **columns: Any) -> dict[str, Any]:
 
 
 def measure(store: Store, start: datetime, end: datetime, **arguments: Any) -> list[dict[str, Any]]:
-    given: dict[str, Any] = {"filters": {}, "group_by": (), "limit": 1000}
+    given: dict[str, Any] = {"sets": [arguments.pop("filters", {})], "group_by": (), "limit": 1000, "quantiles": True}
     return call_measures(store, start=start, end=end, **(given | arguments))
 
 
@@ -94,19 +94,26 @@ def test_a_window_holds_its_start_and_not_its_end(store: Store) -> None:
     assert row["calls"] == 60
 
 
-def test_no_calls_are_one_row_of_zeros_without_groups_and_no_row_with_them(store: Store) -> None:
+def test_no_calls_are_no_row(store: Store) -> None:
     for end in (NOON + MINUTE, NOON + timedelta(seconds=30)):
-        (row,) = measure(store, NOON, end)
-        assert (row["calls"], row["errors"], row["cost_usd"], row["groups"]) == (0, 0, 0, 1)
-        assert measure(store, NOON, end, group_by=("model",)) == []
+        assert measure(store, NOON, end) == measure(store, NOON, end, group_by=("model",)) == []
+
+
+def test_many_sets_of_filters_are_one_query(store: Store) -> None:
+    store.insert("llm_call_parts", [call(index) for index in range(9)])
+    sets: list[dict[str, list[str]]] = [{"model": ["m0"]}, {}, {"model": ["none"]}, {"service_name": ["shop"]}]
+    for end in (NOON + MINUTE, NOON + timedelta(seconds=30)):
+        found = measure(store, NOON, end, sets=sets, quantiles=False)
+        assert [(row["member"], row["calls"]) for row in found] == [(1, 5), (2, 9), (4, 9)]
+        assert "duration_s_quantiles" not in found[0]
 
 
 def test_filters_match_any_of_their_values_literally(store: Store) -> None:
     store.insert("llm_call_parts", [call(0), call(2, service_name="' OR 1=1 --"), call(4, service_name=None)])
     for end in (NOON + MINUTE, NOON + timedelta(seconds=30)):
         for values, expected in ((["shop", ""], 2), (["' OR 1=1 --"], 1), (["{x:String}", "\\'"], 0)):
-            (row,) = measure(store, NOON, end, filters={"service_name": values, "model": ["m0"]})
-            assert row["calls"] == expected
+            found = measure(store, NOON, end, filters={"service_name": values, "model": ["m0"]})
+            assert sum(row["calls"] for row in found) == expected
 
 
 def test_the_largest_groups_are_kept_and_all_are_counted(store: Store) -> None:
@@ -131,22 +138,21 @@ def test_scores(store: Store) -> None:
     # A newer row with the same key replaces the older one.
     store.insert("scores", [score(0, 0.3, created_at=NOON + MINUTE), score(1, 0.7, name="other")])
 
-    def ask(**arguments: Any) -> dict[str, Any]:
-        given: dict[str, Any] = {"name": "profanity", "filters": {}, "group_by": (), "limit": 10}
-        (row,) = score_measures(store, start=NOON, end=NOON + MINUTE, **(given | arguments))
-        return row
+    def ask(**arguments: Any) -> list[dict[str, Any]]:
+        lines = [("above", 0.5, ""), ("below", 0.25, ""), ("label", 0.0, "bad")]
+        given: dict[str, Any] = {"names": ["profanity"], "sets": [{}], "lines": lines, "group_by": (), "limit": 10}
+        return score_measures(store, start=NOON, end=NOON + MINUTE, **(given | arguments))
 
-    row = ask(above=0.5)
-    assert (row["scores"], row["matching"]) == (4, 2)
+    (row,) = ask()
+    assert (row["scores"], row["matching"]) == (4, [2, 1, 2])
     assert row["mean"] == pytest.approx(0.55)
     assert row["variance"] == pytest.approx(0.1233333333)
-    assert ask(below=0.25)["matching"] == 1
-    assert ask(label="bad")["matching"] == 2
-    assert ask(filters={"model": ["m1"]})["scores"] == 2
-    assert ask(filters={"evaluator_version": ["2"]})["scores"] == 0
-    grouped = score_measures(
-        store, name="profanity", start=NOON, end=NOON + MINUTE, filters={}, group_by=("model",), limit=10
+    (filtered, other) = ask(
+        names=["profanity", "profanity", "other"],
+        sets=[{"model": ["m1"]}, {"evaluator_version": ["2"]}, {}],
     )
+    assert [(each["member"], each["scores"]) for each in (filtered, other)] == [(1, 2), (3, 1)]
+    grouped = ask(group_by=("model",), lines=[])
     assert [(row["model"], row["scores"]) for row in grouped] == [("m0", 2), ("m1", 2)]
 
 
@@ -183,6 +189,6 @@ def test_the_first_writer_of_a_token_wins(store: Store) -> None:
 
     alerting.add_events(store, [row("first")], token="slot-r")
     alerting.add_events(store, [row("second")], token="slot-r")
-    assert alerting.slot_writers(store, NOON, ["r"], since=NOON) == {"r": "first"}
+    assert alerting.slot_writers(store, NOON, since=NOON) == {"r": "first"}
     assert alerting.latest_slots(store, since=NOON) == {"r": NOON}
     assert alerting.latest_slots(store, since=NOON + MINUTE) == {}
