@@ -33,11 +33,13 @@ class Baseline:
         """Learn texts by heart."""
         if model_path:
             return cls(embedding.sentence_embeddings(texts, model_path), None)
-        counts = embedding.hashed_counts(texts)
-        weights = embedding.rarity(counts)
+        return cls.of_counts(embedding.hashed_counts(texts))
+
+    @classmethod
+    def of_counts(cls, counts: "csr_matrix") -> "Baseline":
+        """Learn texts by the words they hold."""
         unseen = np.log(1.0 + counts.shape[0])  # what no known text has is as new as can be
-        weights = np.where(weights > 0, weights, np.where(embedding.document_counts(counts) < 2, unseen, 0))
-        weights = weights.astype(np.float32)
+        weights = np.where(embedding.document_counts(counts) < 2, unseen, embedding.rarity(counts)).astype(np.float32)
         return cls(embedding.weighted(counts, weights), weights)
 
     def novelty(self, counts_or_embeddings: "csr_matrix | Matrix") -> Matrix:

@@ -17,7 +17,7 @@ Scores = NDArray[np.float32]
 Numbers = NDArray[np.float64]
 
 QUIET = 1000
-"""An alarm ends after this many answers that would not have raised it again."""
+"""An alarm ends after at most this many answers that would not have raised it again."""
 PAST_LIMIT = 100_000
 """Beyond this many remembered answers it is time to forget half."""
 
@@ -94,7 +94,8 @@ class Detector:
                 alarms.append(used.stop - 1)
                 self.at_alarm = self.evidence
                 self.evidence = np.zeros_like(self.evidence)
-                self.alarm_left = QUIET
+                # Nothing is learnt meanwhile, and few known answers rank new ones with a bias that adds up.
+                self.alarm_left = min(QUIET, max(20, self.known // 2))
             paths.append(path)
             self.seen += len(path)
             start = used.stop
@@ -134,6 +135,11 @@ class Detector:
         for stratum in np.unique(strata):
             new = scores[strata == stratum].T
             self.past[stratum] = np.sort(np.concatenate([self.past[stratum], new], axis=1), axis=1)
+
+    @property
+    def known(self) -> int:
+        """Answers that are remembered."""
+        return sum(len(rows[0]) for rows in self.past)
 
     def forget_half(self) -> None:
         """Forget every second answer: ranks stay uniform, a little coarser."""

@@ -133,7 +133,8 @@ class Monitor(BaseModel):
             raise ValueError(f"minimum = {self.minimum} must not be more than sample = {self.sample}")
         if self.engine == "live" and self.method != "combined":
             raise ValueError(f"method = {self.method} needs engine = window")
-        if self.method == "combined" and self.permutations + 1 < 1 / self.alpha:
+        # Each of the five statistics has a most extreme relabelling, so p-values go down to 5 / (permutations + 1).
+        if self.method == "combined" and self.permutations + 1 < round(5 / self.alpha):
             raise ValueError(f"alpha = {self.alpha} cannot be reached with permutations = {self.permutations}")
         return self
 

@@ -72,7 +72,7 @@ class Stream:
     @property
     def is_full(self) -> bool:
         """Whether it is time to forget every second answer and write a new baseline."""
-        return sum(len(rows[0]) for rows in self.detector.past) > PAST_LIMIT
+        return self.detector.known > PAST_LIMIT
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, to be stored."""

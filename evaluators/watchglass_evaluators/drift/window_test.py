@@ -50,7 +50,7 @@ class WindowResult:
     """What one test found. Differences are current minus reference, in standard errors; 0 where none can be told."""
 
     p_value: float
-    """Probability of something at least as unusual without drift; a multiple of 1 / (permutations + 1)."""
+    """Probability of something at least as unusual without drift; can go down to 5 / (permutations + 1) or below."""
     statistics: Mapping[Statistic, float]
     """The p-value of each statistic by itself, before the correction for there being several."""
     means: Matrix = field(repr=False)
@@ -71,7 +71,7 @@ def window_test(reference: Sample, current: Sample, *, permutations: int, rng: n
     Args:
         reference: the texts that are as they should be.
         current: the texts in question.
-        permutations: random relabellings; the smallest p-value is 1 / (permutations + 1).
+        permutations: random relabellings; p-values are multiples of 1 / (permutations + 1).
         rng: randomness of relabellings, features and starting points.
     """
     m, n = len(reference.numbers), len(current.numbers)

@@ -86,13 +86,13 @@ def test_a_window_with_a_new_topic_is_an_alarm_that_names_it(world: World) -> No
     world.calls(400, hour(world, 4), hour(world, 1), mixed)
     world.calls(200, hour(world, 1), hour(world), mixed)
     world.calls(60, hour(world, 1), hour(world), lambda rng: text(rng, "cooking"))
-    runner = world.runner(window_s=3600, reference_s=10800, permutations=199)
+    runner = world.runner(window_s=3600, reference_s=10800, permutations=999)
     assert runner.run_once() == 1
     assert runner.run_once() == 0, "a window is judged once"
-    assert world.runner(window_s=3600, reference_s=10800, permutations=199).run_once() == 0, "by a restarted one, too"
+    assert world.runner(window_s=3600, reference_s=10800, permutations=999).run_once() == 0, "by a restarted one, too"
     (row,) = world.results("window")
     assert (row["alarm"], row["reference_calls"], row["current_calls"]) == (1, 400, 260)
-    assert row["value"] == pytest.approx(1 / 200)
+    assert row["value"] <= 5 / 1000
     assert row["value_kind"] == "p_value"
     assert row["error"] == ""
     assert set(row["statistics"]) == {"embedding", "cluster", "word", "mean", "quantile"}
@@ -109,7 +109,7 @@ def test_no_drift_no_alarm_and_too_few_is_unscored(world: World) -> None:
     world.calls(300, hour(world, 4), hour(world, 1), mixed)
     world.calls(150, hour(world, 1), hour(world), mixed)
     world.calls(15, hour(world, 1), hour(world), mixed, service_name="tiny")
-    world.runner(window_s=3600, reference_s=10800, permutations=199, group_by=["service_name"]).run_once()
+    world.runner(window_s=3600, reference_s=10800, permutations=999, group_by=["service_name"]).run_once()
     shop, tiny = world.results("window")
     assert (shop["service_name"], shop["alarm"]) == ("shop", 0)
     assert shop["value"] > 0.01
@@ -162,7 +162,7 @@ def test_scores_are_watched(world: World) -> None:
 
     scores(400, hour(world, 4), hour(world, 1), 0.3)
     scores(200, hour(world, 1), hour(world), 0.36)
-    world.runner(target="score:toxicity", window_s=3600, reference_s=10800, permutations=199).run_once()
+    world.runner(target="score:toxicity", window_s=3600, reference_s=10800, permutations=999).run_once()
     (row,) = world.results("window")
     assert row["alarm"] == 1
     (change, *_) = json.loads(row["changes"])
