@@ -207,9 +207,9 @@ def test_tls_with_a_trusted_and_an_unknown_certificate(certificate: Any, webhook
         ({"url": ["SECRET"]}, "url: Input should be a valid string"),
         (
             {"type": "slak", "url": "SECRET"},
-            "type 'slak' is unknown; allowed: email, heartbeat, pagerduty, slack, slack_bot, teams, webhook",
+            "type 'slak' is unknown; allowed: email, heartbeat, pagerduty, slack, slack_bot",
         ),
-        ({"type": None, "url": "SECRET"}, "needs a type; allowed: email, heartbeat, pagerduty, slack, slack_bot, teams, webhook"),
+        ({"type": None, "url": "SECRET"}, "needs a type; allowed: email, heartbeat, pagerduty, slack, slack_bot"),
     ],
 )
 def test_wrong_settings_are_named_without_their_values(settings: dict[str, Any], expected: str) -> None:
