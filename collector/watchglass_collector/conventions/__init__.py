@@ -12,8 +12,17 @@ __all__ = ["BUILTIN", "load", "views"]
 BUILTIN: dict[str, str] = {
     "openinference": "watchglass_collector.conventions.openinference:CONVENTION",
     "openllmetry": "watchglass_collector.conventions.openllmetry:CONVENTION",
+    "openlit": "watchglass_collector.conventions.openlit:CONVENTION",
+    "vercel_ai": "watchglass_collector.conventions.vercel_ai:CONVENTION",
+    "langfuse": "watchglass_collector.conventions.langfuse:CONVENTION",
+    "langsmith": "watchglass_collector.conventions.langsmith:CONVENTION",
+    "mlflow": "watchglass_collector.conventions.mlflow:CONVENTION",
+    "litellm": "watchglass_collector.conventions.litellm:CONVENTION",
+    "pydantic_ai": "watchglass_collector.conventions.pydantic_ai:CONVENTION",
+    "anthropic_sdk": "watchglass_collector.conventions.anthropic_sdk:CONVENTION",
     "watchglass": "watchglass_collector.conventions.sdk:CONVENTION",
     "otel_genai": "watchglass_collector.conventions.otel_genai:CONVENTION",
+    "generic": "watchglass_collector.conventions.generic:CONVENTION",
 }
 """Name -> object, in order of precedence: the first convention that recognises a span reads it."""
 

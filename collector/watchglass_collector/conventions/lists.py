@@ -6,7 +6,8 @@ their square.
 
 from watchglass_collector.conventions.convention import LISTS
 from watchglass_collector.conventions.lookup import LIST_SPAN, PRIORITIES, meaning
-from watchglass_collector.conventions.messages import message, text_part, tool_call, tool_call_response
+from watchglass_collector.conventions.parts import message, text_part, tool_call, tool_call_response
+from watchglass_collector.conventions.providers import provider_calls
 from watchglass_collector.conventions.sql import quote, strings
 
 _CONVERSATIONS = 2
@@ -54,6 +55,9 @@ def _message(parts: str) -> str:
     def json(name: str, among: str = parts) -> str:
         return f"toJSONString({value(name, among)})"
 
+    def said(name: str) -> str:
+        return f"arrayFilter(t -> t != '', [{value(name)}])"
+
     # Each of several content parts and of several calls comes with its own inner number.
     several = f"arraySort(p -> p.3, arrayFilter(p -> p.2 IN ({_part('part_text')}, {_part('part_uri')}), {parts}))"
     image = """concat('{"type":"uri","modality":"image","uri":', toJSONString(p.5), '}')"""
@@ -64,7 +68,12 @@ def _message(parts: str) -> str:
     asked = f"arraySort(p -> p.3, arrayFilter(p -> p.2 >= {_part('call_id')}, {parts}))"
     calls = f"arrayMap(s -> arraySplit((p, d) -> d != 0, s, arrayDifference(s.3)), [{asked}])[1]"
     call = tool_call(*(json(name, "c") for name in ("call_id", "call_name", "call_arguments")))
-    all_parts = f"arrayConcat({spoken}, arrayMap(c -> {call}, arrayFilter(c -> notEmpty(c), {calls})))"
+    thought = (
+        f"""arrayMap(t -> concat('{{"type":"reasoning","content":', toJSONString(t), '}}'), {said("reasoning")})"""
+    )
+    together = f"arrayFlatten(arrayMap(t -> {provider_calls('JSONExtractArrayRaw(t)')}, {said('calls')}))"
+    one_by_one = f"arrayMap(c -> {call}, arrayFilter(c -> notEmpty(c), {calls}))"
+    all_parts = f"arrayConcat({thought}, {spoken}, {one_by_one}, {together})"
     speaker = f"firstNonDefault({value('role')}, if({parts}[1].4 = 1, 'user', 'assistant'))"
     return message(speaker, all_parts, value("finish_reason"))
 

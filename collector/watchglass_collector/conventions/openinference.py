@@ -36,14 +36,18 @@ CONVENTION = Convention(
     fields={
         "operation": ("openinference.span.kind",),
         "provider_name": ("llm.provider", "llm.system"),
-        "request_model": ("llm.request.model_name", "embedding.model_name"),
+        "request_model": ("llm.request.model_name", "embedding.model_name", "llm.invocation_parameters.model"),
         "response_model": ("llm.response.model_name", "llm.model_name"),
         "agent_name": ("agent.name",),
         "tool_name": ("tool.name",),
         "tool_call_id": ("tool_call.id",),
         "step_input": ("input.value",),
         "step_output": ("output.value",),
-        "parameters": ("llm.invocation_parameters",),
+        "request_temperature": ("llm.invocation_parameters.temperature",),
+        "request_top_p": ("llm.invocation_parameters.top_p",),
+        "request_max_tokens": tuple(
+            f"llm.invocation_parameters.{name}" for name in ("max_tokens", "max_completion_tokens", "max_output_tokens")
+        ),
         "prompt_name": ("llm.prompt_template.name",),
         "prompt_version": ("llm.prompt_template.version",),
         "usage_input_tokens": ("llm.token_count.prompt",),
@@ -62,5 +66,6 @@ CONVENTION = Convention(
             for part in ("id", "content", "score", "metadata")
         },
     },
+    objects=("llm.invocation_parameters",),
     first_token_events=("First Token Stream Event",),
 )

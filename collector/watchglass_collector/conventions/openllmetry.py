@@ -5,7 +5,7 @@ Workflow, task, agent and tool wrappers carry `traceloop.*` only.
 """
 
 from watchglass_collector.conventions.convention import Convention
-from watchglass_collector.conventions.otel_genai import CONVENTION as OTEL_GENAI
+from watchglass_collector.conventions.otel_genai import extended
 
 # Those whose scope is not also the name of an official package.
 _LIBRARIES = (
@@ -78,9 +78,6 @@ CONVENTION = Convention(
         "embedding": "embeddings",
         "rerank": "retrieval",
     },
-    fields={
-        **OTEL_GENAI.fields,
-        **{name: (*OTEL_GENAI.fields.get(name, ()), *keys) for name, keys in _FIELDS.items()},
-    },
+    fields=extended(_FIELDS),
     first_token_events=("gen_ai.content.completion.chunk", "llm.content.completion.chunk"),
 )

@@ -4,6 +4,8 @@ Messages in log events (`gen_ai.choice`, `gen_ai.client.inference.operation.deta
 Structured values arrive as JSON text, whoever wrote the row, so there is one form to read.
 """
 
+from collections.abc import Collection, Mapping
+
 from watchglass_collector.conventions.convention import Convention
 
 CONVENTION = Convention(
@@ -31,8 +33,8 @@ CONVENTION = Convention(
         "tool_definitions": ("gen_ai.tool.definitions",),
         "retrieval_documents": ("gen_ai.retrieval.documents",),
         "step_input": ("gen_ai.retrieval.query.text",),
-        "input": ("gen_ai.input.messages",),
-        "output": ("gen_ai.output.messages",),
+        "input": ("gen_ai.input.messages", "gen_ai.prompt"),
+        "output": ("gen_ai.output.messages", "gen_ai.completion"),
         "user_id": ("gen_ai.user", "gen_ai.request.user"),
         "request_temperature": ("gen_ai.request.temperature",),
         "request_top_p": ("gen_ai.request.top_p",),
@@ -54,6 +56,25 @@ CONVENTION = Convention(
             "gen_ai.response.time_to_first_chunk",
             "gen_ai.client.operation.time_to_first_chunk",
         ),
+        "is_streaming": ("gen_ai.request.stream",),
         "cost_usd": ("gen_ai.usage.cost",),
     },
 )
+
+
+def extended(
+    own: Mapping[str, tuple[str, ...]], *, without: Collection[str] = (), before: Collection[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """OpenTelemetry's fields and a client's own.
+
+    Args:
+        own: Field -> the client's keys, read where OpenTelemetry's say nothing.
+        without: Fields of which OpenTelemetry's keys mean nothing here.
+        before: Fields of which the client's keys are read before OpenTelemetry's.
+    """
+    fields: dict[str, tuple[str, ...]] = {}
+    for name in (*CONVENTION.fields, *own):
+        theirs = () if name in without else CONVENTION.fields.get(name, ())
+        mine = own.get(name, ())
+        fields[name] = (*mine, *theirs) if name in before else (*theirs, *mine)
+    return {name: keys for name, keys in fields.items() if keys}
