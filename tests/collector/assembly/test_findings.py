@@ -1,0 +1,183 @@
+"""What is found out about small traces, and that the order in which their spans came plays no part."""
+
+import random
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from watchglass_collector.assembly.findings import assembled, findings
+from watchglass_collector.assembly.pricing import Price, PriceList
+
+START_NS = 1_760_000_000 * 10**9
+PRICES = PriceList([], [Price("", "m", date(2020, 1, 1), input_usd=1.0, output_usd=10.0, cache_read_usd=0.1)])
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ABSENT = -1
+
+
+def span(span_id: str, parent: str = "", **columns: Any) -> dict[str, Any]:
+    row = {
+        "trace_id": "t",
+        "span_id": span_id,
+        "parent_span_id": parent,
+        "start_ns": START_NS,
+        "duration_s": 1.0,
+        "scope": "lib",
+        "conversation_id": "",
+        "user_id": "",
+        "is_call": 1,
+        "first_ms": 1000,
+        "last_ms": 1000,
+        "hours": [1_759_999_200],
+        "event_hours": [],
+        "hour": 1_759_999_200,
+        "service_name": "shop",
+        "environment": "",
+        "convention": "otel_genai",
+        "operation_name": "chat",
+        "provider_name": "",
+        "request_model": "m",
+        "response_model": "",
+        "response_id": "",
+        "prompt_name": "",
+        "prompt_version": "",
+        "usage_input_tokens": ABSENT,
+        "usage_output_tokens": ABSENT,
+        "usage_cache_read_input_tokens": ABSENT,
+        "usage_cache_write_input_tokens": ABSENT,
+    }
+    if "tokens" in columns:
+        columns["usage_input_tokens"] = columns.pop("tokens")
+        columns.setdefault("usage_output_tokens", 1)
+    return row | columns
+
+
+def frame(*spans: dict[str, Any]) -> pd.DataFrame:
+    """As the store gives them: sorted by ids, with hashes of ids."""
+    rows = sorted(spans, key=lambda row: (row["trace_id"], row["span_id"]))
+    keys = [{**row, "key": hash((row["trace_id"], row["span_id"]))} for row in rows]
+    return pd.DataFrame([{**row, "parent_key": hash((row["trace_id"], row["parent_span_id"]))} for row in keys])
+
+
+def calls(*spans: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = assembled(frame(*spans), PRICES)
+    return {row["span_id"]: row for row in found.to_dict("records")}
+
+
+def counting(*spans: dict[str, Any]) -> set[str]:
+    return {name for name, row in calls(*spans).items() if row["usage_counted"]}
+
+
+def test_users_and_sessions_come_down_the_tree_from_the_nearest() -> None:
+    found = calls(
+        span("root", is_call=0, user_id="ann", conversation_id="c1"),
+        span("agent", "root", user_id="bob"),
+        span("call", "agent"),
+        span("other", "gone"),
+    )
+    assert {name: (row["user_id"], row["conversation_id"]) for name, row in found.items()} == {
+        "agent": ("bob", "c1"),
+        "call": ("bob", "c1"),
+        "other": ("", ""),
+    }
+
+
+def test_root_depth_and_orphans() -> None:
+    found = calls(span("root"), span("call", "root"), span("lost", "gone"), span("below", "lost"), span("self", "self"))
+    assert {name: (row["root_span_id"], row["depth"], row["is_orphan"]) for name, row in found.items()} == {
+        "root": ("root", 0, 0),
+        "call": ("root", 1, 0),
+        "lost": ("lost", 0, 1),
+        "below": ("lost", 1, 0),
+        "self": ("self", 0, 1),
+    }
+
+
+def test_a_wrapper_does_not_count_what_a_call_below_it_counts() -> None:
+    assert counting(span("w", tokens=9), span("step", "w", is_call=0), span("call", "step", tokens=9)) == {"call"}
+    assert counting(span("w", tokens=9), span("tool", "w")) == {"w"}
+    nothing = {"usage_input_tokens": 0, "usage_output_tokens": 0}
+    assert "w" in counting(span("w", tokens=9), span("call", "w", **nothing))
+
+
+def test_one_response_counts_once_in_a_trace() -> None:
+    one = {"tokens": 9, "response_id": "r1"}
+    assert counting(span("a", **one), span("b", **one)) == {"a"}
+    assert counting(span("a", **one), span("b", **one, usage_output_tokens=5)) == {"b"}
+    elsewhere = span("z", **one, trace_id="u")
+    assert counting(span("a", **one), elsewhere) == {"a", "z"}
+
+
+def test_siblings_of_two_instrumentations_with_the_same_usage_at_the_same_time_are_one_call() -> None:
+    ours = span("ours", "root", tokens=9, response_id="r1", scope="com.anthropic.sdk.python")
+    theirs = span("theirs", "root", tokens=9, scope="opentelemetry.instrumentation.anthropic")
+    root = span("root", is_call=0)
+    assert counting(root, ours, theirs) == {"ours"}
+    assert counting(root, ours, {**theirs, "start_ns": START_NS + 10**7}) == {"ours"}
+    for difference in (
+        {"start_ns": START_NS + 2 * 10**9},
+        {"usage_input_tokens": 10},
+        {"scope": ours["scope"]},
+        {"response_id": "r2"},
+        {"parent_span_id": ""},
+    ):
+        assert counting(root, ours, {**theirs, **difference}) == {"ours", "theirs"}
+
+
+def test_cost_needs_a_price_for_every_token() -> None:
+    def cost(**columns: Any) -> float:
+        return float(calls(span("a", tokens=1000, usage_output_tokens=100, **columns))["a"]["cost_usd"])
+
+    assert cost() == pytest.approx(0.002)
+    assert cost(usage_cache_read_input_tokens=500) == pytest.approx((500 + 50 + 1000) / 1e6)
+    assert pd.isna(cost(usage_cache_write_input_tokens=500))
+    assert pd.isna(cost(request_model="unheard-of"))
+    excluding = {"convention": "openlit", "usage_cache_read_input_tokens": 500}
+    assert cost(**excluding) == pytest.approx((1000 + 50 + 1000) / 1e6)
+
+
+def total(*written: dict[str, Any]) -> float:
+    """What a rollup makes of everything that was written."""
+    rows = [dict(zip(found, values, strict=True)) for found in written for values in zip(*found.values(), strict=True)]
+    return sum(r["sign"] * max(r["usage_input_tokens"], 0) for r in rows if r["usage_counted"] and r["span_id"])
+
+
+def known(*written: dict[str, Any]) -> pd.DataFrame:
+    """What `watchglass_store.queries.assembly.known` gives after these were written."""
+    rows = pd.concat([pd.DataFrame(found) for found in written], ignore_index=True)
+    rows = rows.rename(columns={"first_received_ms": "first_ms", "received_ms": "last_ms"})
+    rows = rows[(rows["sign"] == 1) & (rows["span_id"] != "")]
+    return rows.sort_values("batch").drop_duplicates(["trace_id", "span_id", "hour"], keep="last")
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_pieces_that_come_late_lead_to_the_same_result(seed: int) -> None:
+    dice = random.Random(seed)
+    spans = [span("root", is_call=0, user_id="ann")]
+    for number in range(dice.randrange(2, 25)):
+        parent = dice.choice(spans)["span_id"]
+        tokens = dice.choice([ABSENT, 5, 9])
+        spans.append(span(f"s{number:02d}", parent, tokens=tokens, response_id=dice.choice(["", "r1", "r2"])))
+    nothing = pd.DataFrame(columns=["usage_counted"])
+    at_once = findings(frame(*spans), nothing, PRICES, batch=1, now=NOW)
+    dice.shuffle(spans)
+    written: list[dict[str, Any]] = []
+    for batch, end in enumerate(sorted({*dice.sample(range(1, len(spans) + 1), 2), len(spans)}), start=1):
+        before = known(*written) if written else nothing
+        written.append(findings(frame(*spans[:end]), before, PRICES, batch=batch, now=NOW))
+    columns = ["span_id", "user_id", "root_span_id", "depth", "is_orphan", "usage_counted", "cost_usd"]
+    last, first = (known(*some).sort_values("span_id")[columns].reset_index(drop=True) for some in (written, [at_once]))
+    pd.testing.assert_frame_equal(last, first)
+    assert total(*written) == total(at_once)
+    again = findings(frame(*spans), known(*written), PRICES, batch=9, now=NOW)
+    assert set(again["span_id"]) == {""}, "nothing is written about a call twice"
+
+
+def test_of_a_call_that_was_sent_with_two_starts_one_is_left() -> None:
+    row = span("a", tokens=5, hours=[1_759_999_200, 1_759_995_600])
+    found = assembled(frame(row), PRICES)
+    assert found[["hour", "is_superseded", "usage_counted"]].to_numpy().tolist() == [
+        [1_759_999_200, 0, 1],
+        [1_759_995_600, 1, 0],
+    ]
