@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from watchglass_collector import redaction
 from watchglass_collector.admission import stages
 from watchglass_collector.auth import Anyone, Guard, KeyRing
 from watchglass_collector.auth_refresh import KeyRefresh
@@ -41,7 +42,8 @@ class Collector:
         self._stop_timeout_s = config.stop_timeout_s
         limits = ContentLimits(config.max_value_bytes, config.max_request_parts)
         survey = survey_stage(limits, config.max_request_items)
-        intake = Intake(self._spool, (survey, *stages(config.max_request_items)), self._counters)
+        admission = (survey, *stages(config.max_request_items), *redaction.stages(config.redaction))
+        intake = Intake(self._spool, admission, self._counters)
         limit = config.max_request_bytes
         budget = MemoryBudget(config.max_in_flight_bytes)
         self._keys: KeyRefresh | None = None
@@ -104,5 +106,6 @@ class Collector:
         as received. Further keys count requests and incidents, and are there once they happened.
         """
         names = ("received", "stored", "quarantined", "rejected")
-        counts = self._counters.get()
-        return {**dict.fromkeys(names, 0), **counts, "pending": self._spool.pending_items()}
+        counts = {**dict.fromkeys(names, 0), **self._counters.get()}
+        counts["received"] += self._spool.replayed_items()
+        return {**counts, "pending": self._spool.pending_items()}

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from watchglass_collector.redaction_rules import RedactionConfig
+
 
 class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
     """Where to listen, how much to take, how much to keep."""
@@ -50,6 +52,10 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
     tls_key: Path | None = Field(None, description="PEM file of the certificate's key; only its owner may read it.")
     tls_client_ca: Path | None = Field(
         None, description="PEM file; with it only clients whose certificate it signed are let in."
+    )
+    redaction: RedactionConfig = Field(
+        RedactionConfig(rules=(), custom=(), before_spool=False),
+        description="What is taken out of texts before they are stored.",
     )
     spool_max_bytes: int | None = Field(
         None, ge=1024**2, description="Most disk the spool may take. Not set: 5 GiB, or a tenth of the disk if smaller."

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from watchglass_collector.counters import Counters
@@ -10,6 +11,7 @@ from watchglass_collector.signals import Signal
 from watchglass_collector.spool import Record, Segment, Spool, token
 from watchglass_collector.trial import Trial
 from watchglass_store import Store, StoreRejected, StoreUnavailable
+from watchglass_store.queries import verify as books
 
 _log = logging.getLogger("watchglass.collector")
 _POLL_S: Final = 0.05
@@ -29,6 +31,7 @@ class Drain:
         self._spool = spool
         self._store = store
         self._counters = counters
+        self._entered_rejected = 0
         self._stop = threading.Event()
         self._stop_after_last = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"drain-{signal.name}", daemon=True)
@@ -72,23 +75,42 @@ class Drain:
 
     def _store_segment(self, segment: Segment) -> None:
         records, damage = segment.load()
-        quarantined_bytes = 0
+        kept = _Kept()
         for region in damage:
             _log.error("segment %s is damaged at byte %d", segment.name, region.offset)
-            quarantined_bytes += self._spool.quarantine.keep_damage(segment.name, region)
+            kept.size += self._spool.quarantine.keep_damage(self._signal.name, segment.name, region)
         if records:
-            quarantined_bytes += self._insert(segment.name, records)
-        self._spool.remove(segment, quarantined_bytes=quarantined_bytes)
+            self._insert(segment.name, records, kept)
+        self._enter(segment, _items(records), kept.items, len(damage))
+        self._spool.remove(segment, quarantined_bytes=kept.size)
+        self._counters.add("stored", _items(records) - kept.items)
+        self._counters.add("stored_without_views", kept.items_without_views)
+        self._counters.add("quarantined", kept.items)
         self._counters.add("damaged_regions", len(damage))
 
-    def _insert(self, name: str, records: Sequence[Record]) -> int:
-        """Insert records as one block; returns the bytes that went to quarantine instead."""
+    def _enter(self, segment: Segment, items: int, quarantined: int, damaged_regions: int) -> None:
+        """Write the books, before the segment is deleted: a crash in between writes the same line again."""
+        rejected = self._counters.get().get(f"rejected_{self._signal.name}", 0)
+        new = rejected - self._entered_rejected
+        books.enter(
+            self._store,
+            hour=segment.hour,
+            signal=self._signal.name,
+            segment=segment.name,
+            received=items + new,
+            stored=items - quarantined,
+            quarantined=quarantined,
+            rejected=new,
+            damaged_regions=damaged_regions,
+        )
+        self._entered_rejected = rejected
+
+    def _insert(self, name: str, records: Sequence[Record], kept: "_Kept") -> None:
+        """Insert records as one block, and set aside what cannot be."""
         try:
             self._insert_block(name, records)
         except StoreRejected as error:
-            return self._insert_what_can_be(name, records, error)
-        self._counters.add("stored", _items(records))
-        return 0
+            self._insert_what_can_be(name, records, error, kept)
 
     def _insert_block(self, name: str, records: Sequence[Record], **settings: str) -> None:
         inbox = self._signal.inbox
@@ -99,20 +121,20 @@ class Drain:
             settings={**inbox.settings(), "insert_deduplication_token": token(name, records), **settings},
         )
 
-    def _insert_what_can_be(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
-        """Insert all but the requests that cannot be decoded; returns the bytes that went to quarantine."""
+    def _insert_what_can_be(self, name: str, records: Sequence[Record], error: StoreRejected, kept: "_Kept") -> None:
+        """Insert all but the requests that cannot be decoded."""
         self._check_store_takes_anything(error)
         with Trial(self._store, self._signal.inbox) as trial:
             refused = trial.refused(records)
-        quarantined_bytes = 0
         for record in refused:
             _log.error("the store cannot decode a request, it is in quarantine: %s", error)
-            self._counters.add("quarantined", record.items)
-            quarantined_bytes += self._spool.quarantine.keep_records(name, [record], str(error))
+            kept.items += record.items
+            kept.size += self._spool.quarantine.keep_records(self._signal.name, name, [record], str(error))
         good = [record for record in records if record not in refused]
         if not refused:
-            return self._insert_without_views(name, good, error)
-        return quarantined_bytes + (self._insert(name, good) if good else 0)
+            self._insert_without_views(name, good, error, kept)
+        elif good:
+            self._insert(name, good, kept)
 
     def _check_store_takes_anything(self, error: StoreRejected) -> None:
         """Tell a bad request from a store that refuses whatever comes: no quarantine for the latter.
@@ -126,17 +148,27 @@ class Drain:
         except StoreRejected:
             raise StoreUnavailable(f"the store refuses every insert: {error}") from error
 
-    def _insert_without_views(self, name: str, records: Sequence[Record], error: StoreRejected) -> int:
-        """Store the raw rows although a view behind them fails; returns the bytes that were copied to quarantine.
+    def _insert_without_views(self, name: str, records: Sequence[Record], error: StoreRejected, kept: "_Kept") -> None:
+        """Store the raw rows although a view behind them fails; a copy of the requests goes to quarantine.
 
         Raw rows are written before the views behind them run, so halves under other tokens would be duplicates. The
-        same token is sent again, the failing view's rows are given up, and a copy of the requests is kept.
+        same token is sent again, and the failing view's rows are given up.
         """
         _log.error("a view fails on segment %s, a copy of it is in quarantine: %s", name, error)
         self._insert_block(name, records, materialized_views_ignore_errors="1")
-        self._counters.add("stored", _items(records))
-        self._counters.add("stored_without_views", _items(records))
-        return self._spool.quarantine.keep_records(name, records, str(error))
+        kept.items_without_views += _items(records)
+        kept.size += self._spool.quarantine.keep_copy(self._signal.name, name, records, str(error))
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What of a segment went to quarantine."""
+
+    items: int = 0
+    items_without_views: int = 0
+    """Stored, and a copy kept."""
+    size: int = 0
+    """Bytes."""
 
 
 def _items(records: Sequence[Record]) -> int:

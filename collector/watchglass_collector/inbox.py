@@ -144,7 +144,7 @@ WITH s.start_time_unix_nano AS time_unix_nano, $is_plausible, $attributes AS att
 SELECT
     $timestamp,
     lower(hex(s.trace_id)) AS TraceId, lower(hex(s.span_id)) AS SpanId, $parent_id AS ParentSpanId,
-    s.trace_state AS TraceState, s.name AS SpanName,
+    s.trace_state AS TraceState, $span_name AS SpanName,
     transform(s.kind, [1, 2, 3, 4, 5], ['Internal', 'Server', 'Client', 'Producer', 'Consumer'], 'Unspecified') AS SpanKind,
     resource['service.name'] AS ServiceName, resource AS ResourceAttributes,
     ss.scope.name AS ScopeName, ss.scope.version AS ScopeVersion, $with_original_time AS SpanAttributes,
@@ -168,10 +168,11 @@ def _traces_views(redact: Redact) -> tuple[InboxView, ...]:
         with_original_time=WITH_ORIGINAL_TIME,
         attributes=attribute_map("s.attributes", redact),
         status_message=redact("s.status.message"),
+        span_name=redact("s.name"),
         nested=attribute_map("a", redact),
         link_trace_id=hex_id("i", 16),
         link_span_id=hex_id("i", 8),
-        resource=attribute_map("rs.resource.attributes"),
+        resource=attribute_map("rs.resource.attributes", redact),
     )
     return (InboxView("otel_inbox_traces_mv", "otel_traces", statement),)
 
@@ -224,12 +225,12 @@ def _logs_views(redact: Redact) -> tuple[InboxView, ...]:
         trace_id=hex_id("l.trace_id", 16),
         span_id=hex_id("l.span_id", 8),
         body=_text("l.body", redact),
-        scope=attribute_map("sl.scope.attributes"),
+        scope=attribute_map("sl.scope.attributes", redact),
         is_plausible=IS_PLAUSIBLE,
         timestamp=_TIMESTAMP,
         with_original_time=WITH_ORIGINAL_TIME,
         attributes=attribute_map("l.attributes", redact),
-        resource=attribute_map("rl.resource.attributes"),
+        resource=attribute_map("rl.resource.attributes", redact),
     )
     return (InboxView("otel_inbox_logs_mv", "otel_logs", statement),)
 

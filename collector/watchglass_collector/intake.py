@@ -66,6 +66,7 @@ class Intake:
         if is_new:
             self._counters.add("received", batch.items + batch.rejected)
             self._counters.add("rejected", batch.rejected)
+            self._counters.add(f"rejected_{signal.name}", batch.rejected)
         return _response(batch)
 
     def _admit(self, signal: Signal, body: bytes, project: str) -> Batch:

@@ -139,9 +139,9 @@ def _views(redact: Redact) -> tuple[InboxView, ...]:
     texts = {
         "is_plausible": IS_PLAUSIBLE,
         "attributes": attribute_map("p.attributes", redact),
-        "scope": attribute_map("scope.attributes"),
+        "scope": attribute_map("scope.attributes", redact),
         "with_original_time": WITH_ORIGINAL_TIME,
-        "resource": attribute_map("rm.resource.attributes"),
+        "resource": attribute_map("rm.resource.attributes", redact),
     }
     made = []
     for kind, parts in _KINDS.items():

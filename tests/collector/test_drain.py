@@ -103,7 +103,7 @@ def test_a_failing_view_costs_its_rows_and_no_raw_ones(bench: Bench, make_traces
     counts = bench.wait_until_empty()
     assert (counts["stored"], counts["stored_without_views"]) == (5, 5)
     assert bench.stored() == 5
-    assert bench.quarantined() == [".reason", ".segment"]
+    assert bench.quarantined() == [".copy", ".reason"]
     bench.accept(make_traces(3).SerializeToString(), 3)
     bench.wait_until_empty()
     assert bench.store.query("SELECT count() AS names FROM derived") == [{"names": 3}]

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,12 @@ class Segment:
     def name(self) -> str:
         """Unique over restarts and over collectors."""
         return self.path.stem
+
+    @property
+    def hour(self) -> datetime:
+        """The hour (UTC) in which its first record arrived: names begin with the time in nanoseconds."""
+        opened_at = datetime.fromtimestamp(int(self.name.split("-")[0]) // 10**9, UTC)
+        return opened_at.replace(minute=0, second=0)
 
     def load(self) -> tuple[list[Record], list[Damage]]:
         """Read it back: what checks, and what does not."""

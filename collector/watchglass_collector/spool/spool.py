@@ -86,6 +86,7 @@ class Spool:
         self._streams = {signal: _Stream(directory / signal) for signal in signals}
         self._bytes = self.quarantine.size()
         self._pending_items = 0
+        self._replayed_items = 0
         for signal, stream in self._streams.items():
             self._recover(signal, stream)
         self._queue: list[_Waiting] = []
@@ -193,10 +194,23 @@ class Spool:
         if stream.writer is not None and stream.writer.size >= self._config.segment_bytes:
             self._seal(signal)
         if stream.writer is None:
-            name = f"{self._clock():020d}-{os.urandom(4).hex()}"
-            path = stream.directory / f"{name}{SUFFIX}"
-            stream.writer = SegmentWriter(signal, path, self._monotonic(), is_synced=self._is_synced)
+            stream.writer = SegmentWriter(signal, self._new_path(stream), self._monotonic(), is_synced=self._is_synced)
         stream.writer.append(records)
+
+    def _new_path(self, stream: _Stream) -> Path:
+        return stream.directory / f"{self._clock():020d}-{os.urandom(4).hex()}{SUFFIX}"
+
+    def _take_replay(self, signal: str) -> None:
+        """Have the next segment be one from quarantine, where one is to be stored again."""
+        stream = self._streams[signal]
+        path = self._new_path(stream)
+        if not self.quarantine.take_replay(signal, path):
+            return
+        segment = reopen(signal, path)
+        stream.sealed.append(segment)
+        with self._changed:
+            self._pending_items += segment.items
+            self._replayed_items += segment.items
 
     def _seal(self, signal: str) -> None:
         stream = self._streams[signal]
@@ -219,6 +233,8 @@ class Spool:
                 is_old = self._monotonic() - writer.opened_at_s >= self._config.segment_age_s
                 if now or is_old or writer.size >= self._config.segment_bytes:
                     self._seal(signal)
+            if not stream.sealed:
+                self._take_replay(signal)
             return stream.sealed[0] if stream.sealed else None
 
     def remove(self, segment: Segment, *, quarantined_bytes: int = 0) -> None:
@@ -238,6 +254,11 @@ class Spool:
         """Spans and log records that are on disk and not in the store yet."""
         with self._changed:
             return self._pending_items
+
+    def replayed_items(self) -> int:
+        """What came back from quarantine since the start."""
+        with self._changed:
+            return self._replayed_items
 
     def close(self) -> None:
         """Commit what is queued, close the files, release the directory. What is spooled stays."""
