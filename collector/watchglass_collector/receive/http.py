@@ -34,7 +34,7 @@ _HTTP_STATUS: Final = {
     Refusal.UNAUTHENTICATED: 401,
     Refusal.FORBIDDEN: 403,
 }
-_BODY_TIMEOUT_S: Final = 25.0
+_BODY_TIMEOUT_S: Final = 20.0
 _MAX_CONNECTIONS: Final = 1000
 """64 KiB of each may wait in memory. More are answered 503."""
 _OFF_LOOP_ABOVE_BYTES: Final = 128 * 1024
