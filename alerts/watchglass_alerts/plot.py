@@ -94,7 +94,8 @@ def _axes(report: BacktestReport, scale: _Scale) -> list[str]:
         parts += [_text(LEFT - 8, y + 4, show(report.rule, value, digits=3), anchor="end")]
     for step in range(7):
         time = report.since + (report.until - report.since) * step / 6
-        parts.append(_text(scale.x(time), HEIGHT - BOTTOM + 20, f"{time:%d %b %H:%M}", anchor="middle"))
+        anchor = "start" if step == 0 else "end" if step == 6 else "middle"
+        parts.append(_text(scale.x(time), HEIGHT - BOTTOM + 20, f"{time:%d %b %H:%M}", anchor=anchor))
     y = scale.y(report.rule.condition.threshold)
     parts.append(_segment(LEFT, y, WIDTH - RIGHT, y, _LINE, 'stroke-width="1.5"'))
     back = report.rule.condition.resolve_threshold

@@ -82,6 +82,7 @@ def _calls(members: Sequence[Series], minutes: range) -> Mapping[str, Any] | Non
     }
     if not row["calls"]:
         return None
+    row["errors"] = min(row["errors"], row["calls"])
     for name, levels in QUANTILES.items():
         weighted = _weighted(members, name, "calls", minutes)
         row |= {f"{name}_quantiles": [_quantile(weighted, level) for level in levels]}
