@@ -1,6 +1,6 @@
 """How much one span or log record may hold: what is beyond is cut, said in the answer, and never a reason to refuse.
 
-Whether anything is beyond is found on the bytes. A span of under 4 KiB cannot hold much of anything and is stepped
+Whether anything is beyond is found on the bytes. A span of under 8 KiB cannot hold much of anything and is stepped
 over; in larger ones, and in very large requests, the attributes are stepped over too. Nothing is built for it.
 """
 
@@ -19,7 +19,7 @@ from watchglass_collector.nested import json_text
 MAX_ENTRIES: Final = 1024
 """Attributes, events or links of one span."""
 MAX_KEY_BYTES: Final = 256
-_LOOK_INTO_BYTES: Final = 4096
+_LOOK_INTO_BYTES: Final = 8192
 _LOOK_INTO_ALL_ABOVE_BYTES: Final = 4 * 1024**2
 _LONG_ARRAY_BYTES: Final = 64 * 1024
 """An array of more becomes text: its elements would be columns of the inbox."""
