@@ -13,6 +13,8 @@ COMMANDS = {
     "alert": "watchglass_cli.commands.parts:alert",
     "dashboard": "watchglass_cli.commands.parts:dashboard",
     "doctor": "watchglass_cli.commands.doctor:doctor",
+    "verify": "watchglass_cli.commands.verify:verify",
+    "quarantine": "watchglass_cli.commands.verify:quarantine",
     "query": "watchglass_cli.commands.data:query",
     "migrate": "watchglass_cli.commands.data:migrate",
     "references": "watchglass_cli.commands.data:references",

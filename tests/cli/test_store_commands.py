@@ -12,6 +12,7 @@ from watchglass_cli.commands.alerts import alerts
 from watchglass_cli.commands.doctor import doctor
 from watchglass_cli.commands.keys import keys
 from watchglass_cli.commands.rules import rules
+from watchglass_cli.commands.verify import quarantine, verify
 from watchglass_store import Store, StoreConfig
 
 RULES = """
@@ -116,3 +117,10 @@ def test_the_doctor_tells_what_a_client_leaves_out(served: Store) -> None:
     assert (source["missing"]["prompt"], source["missing"]["answer"]) == (0, 1)
     assert "answer 100%" in run(doctor, "--sources").output
     assert "--since soon" in run(doctor, "--sources", "--since", "soon", code=2).output
+
+
+def test_an_empty_store_has_nothing_unaccounted_for(served: Store, tmp_path: Path) -> None:
+    assert json.loads(run(verify, "--json", "--data", str(tmp_path)).output) == {"hours": [], "gaps": []}
+    assert "accounted for" in run(verify, "--data", str(tmp_path)).output
+    assert run(quarantine, "list", "--data", str(tmp_path)).output == "quarantine is empty\n"
+    assert "nothing.segment" in run(quarantine, "replay", "nothing.segment", "--data", str(tmp_path), code=2).output

@@ -7,29 +7,45 @@ from datetime import timedelta
 
 import click
 
-from watchglass_alerts import RuleError, save_silence
+from watchglass_alerts import RuleError, listing, save_silence
 from watchglass_alerts.durations import parse_duration
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail
 from watchglass_cli.table import table
-from watchglass_store.queries import alerting
 
 
 @click.group()
 def alerts() -> None:
-    """List and silence alerts."""
+    """List, silence and look back."""
 
 
 @alerts.command(name="list")
 @common
 def list_alerts(context: Context) -> None:
-    r"""What is firing now.
+    r"""What fires, is about to, or lacks data; the gravest first.
 
     \b
     watchglass alerts list --json
     """
-    with contextlib.closing(context.store(readonly=True)) as store:
-        rows = [{name: row[name] for name in ("rule", "labels", "severity")} for row in alerting.open_alerts(store)]
-    context.emit(rows, table(rows) if rows else "nothing is firing")
+    with contextlib.closing(context.store()) as store:
+        rows = listing.list_alerts(store)
+    shown = ("rule", "labels", "severity", "state", "since", "value", "sample_size", "silenced_until")
+    context.emit(rows, table([{name: row[name] for name in shown} for row in rows]) if rows else "nothing is firing")
+
+
+@alerts.command()
+@click.option("--rule", default="", help="Of one rule.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="The most rows.")
+@common
+def history(context: Context, rule: str, limit: int) -> None:
+    r"""What fired and resolved in the past week, newest first, and whether each channel got it.
+
+    \b
+    watchglass alerts history --rule 'slow answers'
+    """
+    with contextlib.closing(context.store()) as store:
+        rows = listing.list_history(store, rule=rule, limit=limit)
+    shown = ("slot", "rule", "labels", "change", "value", "sample_size", "reason", "deliveries")
+    context.emit(rows, table([{name: row[name] for name in shown} for row in rows]))
 
 
 @alerts.command()

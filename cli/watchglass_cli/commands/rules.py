@@ -77,7 +77,7 @@ def backtest_command(context: Context, file: Path, name: str | None, length: str
             fail(f"--rule {name or ''}: choose from {', '.join(found)}", EXIT_USAGE)
         until = datetime.now(UTC)
         since = until - timedelta(seconds=parse_duration(length))
-        with contextlib.closing(context.store(readonly=True)) as store:
+        with contextlib.closing(context.store()) as store:
             report = backtest(store, found[chosen], since, until)
     except (RuleError, ValueError) as error:
         fail(str(error), EXIT_USAGE)
