@@ -33,7 +33,7 @@ def collect(context: Context) -> None:
             stack.enter_context(EmbeddedServer(settings.store, context.data_dir))
         store = stack.enter_context(contextlib.closing(context.store()))
         migrate(store)
-        install_views(store)
+        install_views(store, settings.collector.durability, settings.collector.redaction)
         collector = Collector(settings.collector, store, context.data_dir)
         collector.start()
         stack.callback(collector.stop)
