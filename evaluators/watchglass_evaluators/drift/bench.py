@@ -29,6 +29,9 @@ TARGET = 20_000
 REFERENCE, STREAM, CHANGE = 4000, 3000, 1000
 """Live: answers that are known before, answers watched, and the one after which the source changes."""
 
+_SHARED = 20
+"""Streams that share what is learnt, when only false alarms are counted."""
+
 SCENARIOS: Mapping[str, tuple[float, str] | None] = {
     "null": None,
     "topic 5 %": (0.05, "topic"),
@@ -227,7 +230,7 @@ def null_streams(
     total = len(sources["base"].texts)
     for start in range(0, streams, _SHARED):
         # Learning is the slow part, so a few streams share what is learnt; they differ in what calibrates and comes.
-        pool = sources["base"][rng.permutation(total)]
+        pool = sources["base"][rng.permutation(total)[: 2 * (known + answers)]]
         scores = stream_scores(pool, known)
         for _ in range(min(_SHARED, streams - start)):
             mixed = scores[rng.permutation(len(scores))[: known + answers]]
@@ -240,9 +243,6 @@ def null_streams(
         "rate": hit / streams,
         "stated": answers / target,
     }
-
-
-_SHARED = 10
 
 
 def markdown(found: Mapping[str, Mapping[str, float]], study: Mapping[str, float]) -> str:
