@@ -150,7 +150,9 @@ def _calls(lookup: Lookup) -> str:
         "context_text": f"nullIf({context_text('documents')}, '')",
         "environment": "coalesce(nullIf(span.resource['deployment.environment.name'], ''), "
         "nullIf(span.resource['deployment.environment'], ''))",
-        "project": "coalesce(nullIf(span.resource['openinference.project.name'], ''), "
+        # The receiver writes the key's project over whatever a client claims.
+        "project": "coalesce(nullIf(span.resource['watchglass.project'], ''), "
+        "nullIf(span.resource['openinference.project.name'], ''), "
         "nullIf(span.resource['service.namespace'], ''))",
         "error_type": "error",
         "error_message": "if(error IS NULL, NULL, "

@@ -214,3 +214,8 @@ def test_a_span_of_something_else_is_no_call(span: Span) -> None:
 
 def test_an_unknown_operation_is_a_step(span: Span) -> None:
     assert span({"gen_ai.operation.name": "agent_step"})["operation_name"] == "chain"
+
+
+def test_the_project_of_the_key_goes_before_what_a_client_says(span: Span) -> None:
+    resource = {"watchglass.project": "shop", "openinference.project.name": "other", "service.namespace": "third"}
+    assert span({"gen_ai.operation.name": "chat"}, resource=resource)["project"] == "shop"
