@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format faults bench wheel-test lock clean
+.PHONY: demo test check format faults bench bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,9 +43,13 @@ clean:
 wheel-test: $(VENV)/.dev  ## Build both wheels, install them outside the tree, run a smoke
 	$(BIN)/python tests/wheel_test.py
 
-bench: $(VENV)/.dev  ## Figures for docs/performance.md; `--quick` sizes fit in a minute
+bench: $(VENV)/.dev  ## Figures for docs/performance.md; with `--quick` each fits in a minute
 	$(BIN)/watchglass bench ingest
 	$(BIN)/watchglass bench evaluate
+	$(BIN)/watchglass bench alerts
 
-faults: $(VENV)/.dev  ## The fault suite at full size
-	$(BIN)/python -m pytest tests/faults --run-slow
+bench-drift: $(VENV)/.dev  ## False-alarm and power tables; EVIDENTLY=/path/to/python puts Evidently's beside them
+	$(BIN)/python benchmarks/drift.py $(if $(EVIDENTLY),--evidently $(EVIDENTLY))
+
+faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/crash-tests.md
+	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
