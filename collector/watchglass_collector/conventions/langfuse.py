@@ -1,4 +1,4 @@
-"""Langfuse's SDKs, 3 to 5: observations. Whatever the provider called its usage stays called so."""
+"""Langfuse's SDKs: observations. Whatever the provider called its usage stays called so."""
 
 from watchglass_collector.conventions.convention import Convention
 

@@ -1,4 +1,4 @@
-"""Pydantic AI, instrumentation formats 1 to 6, and what Logfire's SDK writes about other libraries.
+"""Pydantic AI, whatever its instrumentation format, and what Logfire's SDK writes about other libraries.
 
 The sums that an agent carries (`gen_ai.aggregated_usage.*`) are no usage of its own.
 """
