@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from watchglass_cli.main import COMMANDS
-from watchglass_cli.supervisor import free_port
+from watchglass_store import Store, StoreConfig
 
 
 def watchglass(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,29 +66,19 @@ def test_a_setting_in_the_environment_is_checked(tmp_path: Path) -> None:
     assert "dashboard.port = 'high'" in done.stderr
 
 
-def test_queries_from_another_process(tmp_path: Path) -> None:
-    from watchglass_store import EmbeddedServer, StoreConfig, connect, migrate
-
-    config = StoreConfig(port=free_port())
-    with EmbeddedServer(config, tmp_path):
-        port = str(config.port)
-        store = connect(config, tmp_path)
-        migrate(store)
-        environment = {"WATCHGLASS_STORE__PORT": port}
-        done = watchglass(
-            "query", "SELECT 'a' AS x, 1 AS n", "--json", "--data", str(tmp_path), cwd=tmp_path, **environment
-        )
-        assert json.loads(done.stdout) == [{"x": "a", "n": 1}]
-        done = watchglass("query", "SELECT nope", "--data", str(tmp_path), cwd=tmp_path, **environment)
-        assert done.returncode == 1
-        assert "nope" in done.stderr
-        assert "Traceback" not in done.stderr
-        golden = tmp_path / "golden.csv"
-        golden.write_text("prompt,reference\nHow long?,Three days.\n", encoding="utf-8")
-        done = watchglass("references", "add", str(golden), "--data", str(tmp_path), cwd=tmp_path, **environment)
-        assert done.returncode == 0, done.stderr
-        assert store.query("SELECT reference_text FROM `references`") == [{"reference_text": "Three days."}]
-        store.close()
+def test_queries_from_another_process(store: Store, store_config: StoreConfig, tmp_path: Path) -> None:
+    environment = {"WATCHGLASS_STORE__URL": store_config.url}
+    done = watchglass("query", "SELECT 'a' AS x, 1 AS n", "--json", cwd=tmp_path, **environment)
+    assert json.loads(done.stdout) == [{"x": "a", "n": 1}]
+    done = watchglass("query", "SELECT nope", cwd=tmp_path, **environment)
+    assert done.returncode == 1
+    assert "nope" in done.stderr
+    assert "Traceback" not in done.stderr
+    golden = tmp_path / "golden.csv"
+    golden.write_text("prompt,reference\nHow long?,Three days.\n", encoding="utf-8")
+    done = watchglass("references", "add", str(golden), cwd=tmp_path, **environment)
+    assert done.returncode == 0, done.stderr
+    assert store.query("SELECT reference_text FROM `references`") == [{"reference_text": "Three days."}]
 
 
 @pytest.mark.parametrize(

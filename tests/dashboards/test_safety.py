@@ -35,8 +35,8 @@ NO_TEXT = {"icon", "icon_position", "key", "width", "color", "delta_color", "cha
            "anchor", "on_click", "on_change", "gap", "change", "better", "trend", "position", "type"}  # fmt: skip
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {
-    "label", "count", "percent", "percent_range", "seconds", "usd", "score", "change", "clock", "zone_name", "len",
-    "detail", "_evidence", "fresh_line", "page", "sum", "min", "max",
+    "label", "count", "percent", "percent_range", "seconds", "whole", "usd", "score", "change", "clock", "zone_name",
+    "len", "detail", "_evidence", "fresh_line", "page", "sum", "min", "max",
 }  # fmt: skip
 #: Functions whose own arguments are such texts already; their callers are checked.
 FURNITURE = {"layout.py"}

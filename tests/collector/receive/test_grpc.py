@@ -98,7 +98,7 @@ def test_a_gzip_bomb_stops_at_the_limit(export: Export) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", TRACE_SERVICE + "All", "/x/y"]
+    "method", ["/opentelemetry.proto.collector.profiles.v1.ProfilesService/Export", TRACE_SERVICE + "All", "/x/y"]
 )
 def test_other_methods_are_unimplemented(export: Export, method: str) -> None:
     assert failure(lambda: export(b"", method)).code() is grpc.StatusCode.UNIMPLEMENTED

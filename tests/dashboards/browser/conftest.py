@@ -71,9 +71,13 @@ def start_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
     assert not [log for log in logs if "Traceback" in log or "deprecat" in log.lower()]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; where it is missing the tests say how to get it, and in CI they fail."""
+    """One Chromium for each file; where it is missing the tests say how to get it, and in CI they fail.
+
+    Not for the whole session: while it is open, Playwright's event loop runs in this thread, and tests of other parts
+    that come next in the same process could not run one of their own.
+    """
     if not CHROMIUM.exists():
         if os.environ.get("CI"):
             pytest.fail(GET_CHROMIUM)
