@@ -39,6 +39,8 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 900.0
 MAX_CHANNELS_AT_ONCE = 8
 FOR_MACHINES = ("heartbeat", "pagerduty", "webhook")
 """Types of channels that keep something for each alert, and so must hear of each by itself."""
+UNCAPPED = 1_000_000_000
+"""Messages an hour: no cap."""
 
 
 class DeliveryReport(NamedTuple):
@@ -58,6 +60,8 @@ class Policy:
     grouping: Grouping = field(default_factory=Grouping)
     ungrouped: frozenset[str] = frozenset()
     """Channels that get every alert by itself."""
+    uncapped: frozenset[str] = frozenset()
+    """Channels whose messages nobody reads: a heartbeat must come each minute, whatever the cap."""
     messages_per_hour: int = 60
     inhibitions: tuple[Inhibition, ...] = ()
 
@@ -66,7 +70,8 @@ def policy_of(config: AlertsConfig) -> Policy:
     """From the settings."""
     wait, interval = timedelta(seconds=config.group_wait_s), timedelta(seconds=config.group_interval_s)
     machines = frozenset(name for name, settings in config.channels.items() if settings.type in FOR_MACHINES)
-    return Policy(Grouping(config.group_by, wait, interval), machines, config.messages_per_hour, config.inhibit)
+    beats = frozenset(name for name, settings in config.channels.items() if settings.type == "heartbeat")
+    return Policy(Grouping(config.group_by, wait, interval), machines, beats, config.messages_per_hour, config.inhibit)
 
 
 @dataclass(slots=True)
@@ -164,7 +169,7 @@ class Delivery:
         context = Context(
             now, elapsed_s=self._elapsed_s, grouping=grouping, group_since=since, inhibitions=self._policy.inhibitions
         )
-        return _Queue(context, {}, self._policy.messages_per_hour)
+        return _Queue(context, {}, UNCAPPED if channel in self._policy.uncapped else self._policy.messages_per_hour)
 
     def _fill(self, queues: Mapping[str, _Queue], now: datetime) -> None:
         """Give the queues what the log knows."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+from pydantic import SecretStr
 
 from watchglass_alerts.channels.heartbeat import RULE, HeartbeatConfig
 from watchglass_alerts.config import AlertsConfig
@@ -62,18 +63,22 @@ class Heartbeat:
     def __init__(
         self, store: Store, config: AlertsConfig, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        """Read the settings; nothing is sent yet.
+        """Read the settings and the collector's keys; nothing is sent yet.
 
         Args:
             store: a connection that may write rules.
             config: section `[alerts]`.
             clock: what time it is; aware, UTC.
+
+        Raises:
+            ConfigError: a key is set and cannot be read.
         """
         self._store = store
         self._clock = clock
         self._channels = {
             name: settings for name, settings in config.channels.items() if isinstance(settings, HeartbeatConfig)
         }
+        self._collectors = {(each.collector_url, each.read_collector_key()) for each in self._channels.values()}
         self._last = datetime.fromtimestamp(0, UTC)
         self._is_failing = False
         self._is_installed = False
@@ -111,7 +116,7 @@ class Heartbeat:
             return False
         if not self._is_installed:
             self.install()
-        sent = [_post(url, trace(now)) for url in sorted({each.collector_url for each in self._channels.values()})]
+        sent = [_post(url, key, trace(now)) for url, key in self._collectors]
         if all(sent):
             self._last = minute
         if all(sent) == self._is_failing:
@@ -150,11 +155,13 @@ def _attributes(values: dict[str, str]) -> list[dict[str, Any]]:
     return [{"key": key, "value": {"stringValue": value}} for key, value in values.items()]
 
 
-def _post(url: str, body: dict[str, Any]) -> bool:
+def _post(url: str, key: SecretStr | None, body: dict[str, Any]) -> bool:
     """Whether the collector took it. The collector is ours, so the address rules for webhooks do not apply."""
     import httpx
 
+    headers = {"x-api-key": key.get_secret_value()} if key is not None else {}
     try:
-        return httpx.post(f"{url}/v1/traces", json=body, timeout=TIMEOUT_S, trust_env=False).is_success
+        reply = httpx.post(f"{url}/v1/traces", json=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        return reply.is_success
     except httpx.HTTPError:
         return False

@@ -33,6 +33,8 @@ class Scan(NamedTuple):
     group_by: tuple[str, ...]
     quantiles: bool
     """Of calls; they are asked for apart, because they cost more than all the rest."""
+    by_version: bool
+    """Of scores: whether the versions of an evaluator are told apart, or a call counts once."""
 
 
 class Question(NamedTuple):
@@ -90,7 +92,9 @@ class Scans:
         for offset_s, length_s in rule.windows:
             end = self._slot - timedelta(seconds=offset_s)
             quantiles = measure.source is Source.CALLS and measure.kind is Kind.QUANTILE
-            yield Scan(measure.source, end - timedelta(seconds=length_s), end, rule.group_by, quantiles), question
+            by_version = "evaluator_version" in (*rule.filters, *rule.group_by)
+            start = end - timedelta(seconds=length_s)
+            yield Scan(measure.source, start, end, rule.group_by, quantiles, by_version), question
 
     def _answer(self, scan: Scan, question: Question) -> Answer:
         if (scan, question) not in self._answers:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from watchglass_alerts import AlertsConfig, Engine, Heartbeat
+from watchglass_alerts import AlertsConfig, ConfigError, Engine, Heartbeat
 from watchglass_alerts.channels import Delivered, Failed, Retry
 from watchglass_alerts.channels.heartbeat import RULE, HeartbeatChannel, HeartbeatConfig
 from watchglass_alerts.heartbeat import ANSWERS, LINE, heartbeat_rule, trace
@@ -19,6 +19,7 @@ from watchglass_alerts.testing import SAMPLE, Behaviour, Case, WebhookServer, an
 from watchglass_collector import Collector, CollectorConfig, install_views
 from watchglass_evaluators import EvaluatorsConfig, Runner
 from watchglass_store import Store
+from watchglass_store.queries.api_keys import create_key
 
 from .conftest import Clock
 
@@ -120,16 +121,22 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
     switch = serve(answer(200))
     clock = Clock((datetime.now(UTC) - timedelta(hours=1)).replace(minute=0, second=5, microsecond=0))
     install_views(store)
-    collector = Collector(CollectorConfig(grpc_port=0, http_port=0), store, tmp_path)
+    key = create_key(store, project="self", scopes=["ingest"], name="beats", author="me", now=datetime.now(UTC))
+    collector = Collector(CollectorConfig(grpc_port=0, http_port=0, auth="required"), store, tmp_path)
     collector.start()
     settings = {"type": "heartbeat", "url": switch.url, "collector_url": collector.http_url}
-    config = AlertsConfig.model_validate({"settle_s": 0, "allow_loopback": True, "channels": {"d": settings}})
+    config = AlertsConfig.model_validate(
+        {"settle_s": 0, "allow_loopback": True, "messages_per_hour": 1}
+        | {"channels": {"d": settings | {"collector_key": key.secret}}}
+    )
+    keyless = AlertsConfig.model_validate({"channels": {"d": settings}})
     pings = []
     try:
         engine = Engine(store, config, clock)
         runner = Runner(store, EvaluatorsConfig(enabled=("response_length",), settle_s=0.5))
         engine._heartbeat.install()
         Heartbeat(store, config, clock).install()
+        assert not Heartbeat(store, keyless, clock).run_once(), "the collector asks for a key"
         for minute in range(6):
             assert engine._heartbeat.run_once()
             assert not engine._heartbeat.run_once(), "one a minute"
@@ -146,7 +153,7 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
 
 def score(store: Store, runner: Runner, number: int) -> None:
     """Until every beat so far has its score. The evaluators look when it is stored, and so do not settle before it."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while store.query("SELECT count() AS n FROM llm_calls")[0]["n"] < number:
         assert time.monotonic() < end, "the beat was never stored"
         time.sleep(0.05)
@@ -154,6 +161,14 @@ def score(store: Store, runner: Runner, number: int) -> None:
         assert time.monotonic() < end, "the beat was never scored"
         time.sleep(0.1)
         runner.run_once()
+
+
+def test_the_collectors_key_is_a_secret_like_any_other(store: Store) -> None:
+    settings = {"type": "heartbeat", "url": "https://hc.example.com/x", "collector_key_env": "NO_SUCH_KEY"}
+    with pytest.raises(ValueError, match="set one of collector_key"):
+        HeartbeatConfig.model_validate(settings | {"collector_key": "wg_a"})
+    with pytest.raises(ConfigError, match="collector_key_env: the environment variable NO_SUCH_KEY is not set"):
+        Heartbeat(store, AlertsConfig.model_validate({"channels": {"d": settings}}))
 
 
 def test_a_running_engine_beats(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from watchglass_alerts.channels.base import Failed, SendResult
 from watchglass_alerts.channels.posting import Poster, UrlConfig
@@ -18,6 +19,7 @@ from watchglass_alerts.channels.replies import classify
 from watchglass_alerts.http import Reply
 from watchglass_alerts.links import check_link
 from watchglass_alerts.message import Message
+from watchglass_alerts.secret import read_secret
 
 RULE = "watchglass heartbeat"
 """The built-in rule's name."""
@@ -36,6 +38,29 @@ class HeartbeatConfig(UrlConfig):
     collector_url: Annotated[str, AfterValidator(_collector_url)] = Field(
         "http://127.0.0.1:4318", description="The collector's OTLP/HTTP address, where beats are sent."
     )
+    collector_key: SecretStr | None = Field(
+        None, description="An API key with the scope `ingest`, where the collector asks for one. Prefer the two below."
+    )
+    collector_key_env: str = Field("", description="The environment variable that holds the key.")
+    collector_key_file: Path | None = Field(None, description="The file that holds the key; not readable by everybody.")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if sum((self.collector_key is not None, bool(self.collector_key_env), self.collector_key_file is not None)) > 1:
+            raise ValueError("set one of collector_key, collector_key_env, collector_key_file, or none")
+        return self
+
+    def read_collector_key(self) -> SecretStr | None:
+        """The key for the collector; None where it asks for none.
+
+        Raises:
+            ConfigError: it is set and cannot be read.
+        """
+        if self.collector_key is None and not self.collector_key_env and self.collector_key_file is None:
+            return None
+        return read_secret(
+            "collector_key", inline=self.collector_key, env=self.collector_key_env, file=self.collector_key_file
+        )
 
 
 class HeartbeatChannel:

@@ -89,8 +89,9 @@ _MERGED_QUANTILES = """,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
 
-# Of a score that was written twice the later one counts. Without FINAL, which would read all scores of the day to merge
-# them: the time of a call does not change, so both are in the window or neither.
+# Of a score that was written twice the later one counts, and of two versions of an evaluator the one that scored the
+# call last, unless versions are told apart. Without FINAL, which would read all scores of the day to merge them: the
+# time of a call does not change, so all are in the window or none.
 _SCORES = """
 SELECT {dimensions}
     count() AS scores, avgState(t.value) AS mean, varSampStableState(t.value) AS variance,
@@ -101,8 +102,8 @@ FROM (
         SELECT {columns}, label, scores.value AS value FROM scores
         PREWHERE call_time >= {{start:DateTime('UTC')}} AND call_time < {{end:DateTime('UTC')}}
         WHERE name IN {{wanted_names:Array(String)}}
-        ORDER BY created_at DESC
-        LIMIT 1 BY name, evaluator, evaluator_version, trace_id, span_id
+        ORDER BY created_at DESC, evaluator_version DESC
+        LIMIT 1 BY name, evaluator, {version} trace_id, span_id
     ) AS latest
     WHERE isNotNull(latest.value) AND isFinite(latest.value)
 ) AS t
@@ -181,6 +182,9 @@ def score_measures(
 ) -> list[dict[str, Any]]:
     """Every measure of scores, over the calls that started in a window. Unscored calls are left out.
 
+    A call that two versions of an evaluator scored counts once, with the later score; where any set or `group_by` has
+    `evaluator_version`, each version counts.
+
     Args:
         store: where to ask.
         start: of the window, included.
@@ -200,6 +204,7 @@ def score_measures(
     scan = _SCORES.format(
         dimensions="".join(f"t.{field} AS {field}, " for field in ("name", *dimensions)),
         columns=", ".join(("name", *dimensions)),
+        version="evaluator_version," if "evaluator_version" in dimensions else "",
         group_by=_group_by(("name", *dimensions)),
         matching=f"[{', '.join(_match(side, index) for index, (side, _, _) in enumerate(lines)) or 'toUInt64(0)'}]",
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from watchglass_store import Store
 from watchglass_store.queries.pages import Scope, conditions, milliseconds
+from watchglass_store.queries.score_versions import counted
 
 _MEASURES = """
     toInt64(sum(calls)) AS n_calls, toInt64(sum(errors)) AS n_errors,
@@ -80,6 +81,8 @@ _SCORE = """
 def scores(store: Store, scope: Scope, *, limit: int = 24) -> list[dict[str, Any]]:
     """Each score of the scope's calls by name and evaluator, most values first.
 
+    A call that two versions of an evaluator scored counts once, with the later score.
+
     Keys: name, evaluator, direction, n, n_unscored, mean and deviation (None without values), previous_mean (of the
     period of the same length before; None without values there).
     """
@@ -94,7 +97,7 @@ def scores(store: Store, scope: Scope, *, limit: int = 24) -> list[dict[str, Any
         FROM (
             SELECT name, evaluator, direction, value,
                    call_time >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current
-            FROM scores FINAL WHERE {where}
+            FROM scores FINAL WHERE {where} AND {counted(where)}
         )
         GROUP BY name, evaluator HAVING n + n_unscored > 0
         ORDER BY n DESC, name, evaluator LIMIT {{limit:UInt32}}
@@ -112,7 +115,7 @@ def score_series(store: Store, scope: Scope, bucket_s: int) -> list[dict[str, An
                toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket,
                {_SCORE}
-        FROM scores FINAL WHERE {where}
+        FROM scores FINAL WHERE {where} AND {counted(where)}
         GROUP BY name, evaluator, bucket HAVING n > 0 ORDER BY name, evaluator, bucket LIMIT 20000
         """,
         {**parameters, "bucket_s": bucket_s},

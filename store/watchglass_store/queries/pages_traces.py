@@ -139,16 +139,18 @@ def calls(store: Store, ids: Sequence[CallId], chosen: CallFilter) -> list[dict[
 
 
 def scores_of(store: Store, ids: Sequence[CallId], scope: Scope) -> list[dict[str, Any]]:
-    """Scores of these calls: trace_id, span_id, name, value (mean where several evaluators share a name)."""
+    """Scores of these calls: trace_id, span_id, name, mean of each evaluator's latest value."""
     if not ids:
         return []
     return store.query(
         """
-        SELECT trace_id, span_id, name, avg(value) AS mean FROM scores FINAL
+        SELECT trace_id, span_id, name, avg(latest) AS mean FROM (
+        SELECT trace_id, span_id, name, argMax(tuple(value), (created_at, evaluator_version)).1 AS latest FROM scores
         WHERE trace_id IN {traces:Array(String)} AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
           AND call_time >= fromUnixTimestamp64Milli({start_ms:Int64} - 3600000, 'UTC')
-          AND call_time < fromUnixTimestamp64Milli({end_ms:Int64} + 3600000, 'UTC') AND value IS NOT NULL
-        GROUP BY trace_id, span_id, name LIMIT 5000
+          AND call_time < fromUnixTimestamp64Milli({end_ms:Int64} + 3600000, 'UTC')
+        GROUP BY trace_id, span_id, name, evaluator
+        ) WHERE latest IS NOT NULL GROUP BY trace_id, span_id, name LIMIT 5000
         """,
         {
             "traces": sorted({trace for trace, _ in ids}),

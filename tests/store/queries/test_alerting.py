@@ -156,6 +156,26 @@ def test_scores(store: Store) -> None:
     assert [(row["model"], row["scores"]) for row in grouped] == [("m0", 2), ("m1", 2)]
 
 
+def test_of_two_versions_of_an_evaluator_the_later_score_counts(store: Store) -> None:
+    later = {"evaluator_version": "2", "created_at": NOON + MINUTE}
+    store.insert("scores", [score(0, 0.9), score(1, 0.9), score(2, 0.9), score(3, 0.9, evaluator="other")])
+    store.insert("scores", [score(0, 0.1, **later), score(2, None, **later), score(3, 0.1, **later)])
+
+    def ask(sets: list[dict[str, list[str]]], group_by: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        names = ["profanity"] * len(sets)
+        return score_measures(
+            store, start=NOON, end=NOON + MINUTE, names=names, sets=sets, lines=[], group_by=group_by, limit=9
+        )
+
+    (row,) = ask([{}])
+    assert row["scores"] == 4, "call 0 once, call 2 not, as its later score has no value, and call 3 by two evaluators"
+    assert row["mean"] == pytest.approx((0.1 + 0.9 + 0.9 + 0.1) / 4)
+    (row,) = ask([{"evaluator_version": ["1"]}])
+    assert (row["scores"], row["mean"]) == (4, pytest.approx(0.9))
+    by_version = ask([{}], ("evaluator_version",))
+    assert [(row["evaluator_version"], row["scores"]) for row in by_version] == [("1", 4), ("2", 2)]
+
+
 def test_rules_latest_version_and_creation(store: Store) -> None:
     def add(minutes: int, definition: str, *, deleted: bool = False) -> None:
         alerting.add_rule_version(

@@ -117,6 +117,26 @@ def test_scores_know_what_could_not_be_scored(store, readonly_store):
     assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [("t1", "s1")], SCOPE)} == {0.2}
 
 
+def test_a_call_that_two_versions_of_an_evaluator_scored_counts_once(store, readonly_store):
+    def score(n, value, version, **more):
+        return {
+            "name": "tone", "evaluator": "judge", "evaluator_version": version, "trace_id": f"t{n}", "span_id": f"s{n}",
+            "value": value, "call_time": NOW - timedelta(minutes=5),
+            "created_at": NOW + timedelta(minutes=int(version)), **more,
+        }  # fmt: skip
+
+    store.insert("scores", [score(1, 0.2, "1"), score(2, 0.2, "1"), score(3, 0.2, "1")])
+    store.insert("scores", [score(1, 0.8, "2"), score(3, None, "2"), score(2, 1.0, "1", evaluator="person")])
+    judge, person = pages_overview.scores(readonly_store, SCOPE)
+    assert (judge["n"], judge["n_unscored"], judge["mean"]) == (2, 1, pytest.approx(0.5))
+    assert (person["evaluator"], person["n"]) == ("person", 1)
+    points = pages_overview.score_series(readonly_store, SCOPE, 3600)
+    assert [(row["evaluator"], row["n"]) for row in points] == [("judge", 2), ("person", 1)]
+    ids = [(f"t{n}", f"s{n}") for n in (1, 2, 3)]
+    means = {row["trace_id"]: row["mean"] for row in pages_traces.scores_of(readonly_store, ids, SCOPE)}
+    assert means == {"t1": pytest.approx(0.8), "t2": pytest.approx(0.6)}
+
+
 def test_alerts_are_the_latest_state_of_rules_that_exist(store, readonly_store):
     def event(rule, state, minutes_ago):
         then = NOW - timedelta(minutes=minutes_ago)
