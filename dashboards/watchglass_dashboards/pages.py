@@ -36,6 +36,13 @@ PAGES: dict[str, PageInfo] = {
         "Monitor",
         "Every call, with its prompt and answer",
     ),
+    "quality": PageInfo(
+        "watchglass_dashboards.views.quality:page",
+        "Quality",
+        ":material/grade:",
+        "Quality",
+        "Every score with how sure it is, by time, value and slice, and the worst calls",
+    ),
     "trace": PageInfo("watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True),
 }
 

@@ -224,3 +224,15 @@ def test_hostile_text_is_never_markdown(view, hostile, hostile_text, tmp_path: P
         labels += [part for metric in page.metric for part in (metric.label, metric.value)]
         assert not [text for text in labels if re.search(r"(?<!\\)(<|!\[|\]\()|https://", text)]
     assert any(hostile_text[:40] in text.value for text in page.text)
+
+
+def test_quality_shows_the_chosen_score(view, seeded):
+    page = view("quality", range="24h", score="rouge_l")
+    healthy(page)
+    scores = [row for row in of_last_day(seeded.seed, seeded.seed.scores, "call_time") if row["name"] == "rouge_l"]
+    values = [row["value"] for row in scores if row["value"] is not None]
+    assert metrics(page)["Mean"] == f"{sum(values) / len(values):.3g}"
+    assert metrics(page)["Scored"] == f"{100 * len(values) / len(scores):.1f}%"
+    worst = page.dataframe[-1].value
+    assert list(worst["value"])[:3] == pytest.approx(sorted(values)[:3])
+    assert "no reference answer" in str([frame.value for frame in page.dataframe])

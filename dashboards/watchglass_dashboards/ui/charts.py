@@ -168,7 +168,7 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
                 "type": "quantitative",
                 "stack": "zero",
                 "scale": {"domain": [0, max(highest, 1) * 1.2], "nice": 3},  # room for the legend
-                "axis": {**_axis(ink), "format": "~s" if highest >= 1000 else "d", "tickCount": 3},
+                "axis": {**axis(ink), "format": "~s" if highest >= 1000 else "d", "tickCount": 3},
             },
             "color": {
                 "field": "status",
@@ -184,7 +184,7 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
             ],
         },
     }
-    return _vega(spec, rows, ink, HEIGHT)
+    return vega(spec, rows, ink, HEIGHT)
 
 
 def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: int) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: i
     y = {
         "type": "quantitative",
         "scale": {"domain": [lowest - room, highest + room], "zero": False, "nice": 3},
-        "axis": {**_axis(ink), "format": "~r" if highest < 10_000 else "~s", "tickCount": 3},
+        "axis": {**axis(ink), "format": "~r" if highest < 10_000 else "~s", "tickCount": 3},
     }
     tip = [
         {"field": "time", "type": "temporal", "format": "%d %b %H:%M"},
@@ -219,18 +219,19 @@ def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: i
         {"mark": line, "encoding": {"x": x, "y": {"field": "mean", "type": "quantitative"}}},
         {"mark": {"type": "rule", "opacity": 0, "strokeWidth": 12}, "encoding": {"x": x, "tooltip": tip}},
     ]
-    return _vega({"layer": layers}, rows, ink, height)
+    return vega({"layer": layers}, rows, ink, height)
 
 
 def _time(span_ms: int, ink: Ink) -> dict[str, Any]:
     is_short = span_ms <= 36 * 3600 * 1000
     return {
         "type": "temporal",
-        "axis": {**_axis(ink), "grid": False, "tickCount": 5, "format": "%H:%M" if is_short else "%d %b"},
+        "axis": {**axis(ink), "grid": False, "tickCount": 5, "format": "%H:%M" if is_short else "%d %b"},
     }
 
 
-def _axis(ink: Ink) -> dict[str, Any]:
+def axis(ink: Ink) -> dict[str, Any]:
+    """What all Vega-Lite axes have in common."""
     return {
         "title": None,
         "labelFontSize": 11,
@@ -241,7 +242,8 @@ def _axis(ink: Ink) -> dict[str, Any]:
     }
 
 
-def _vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int) -> dict[str, Any]:
+def vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, height: int) -> dict[str, Any]:
+    """A whole Vega-Lite specification: data, height and what all charts have in common."""
     return {
         "height": height,
         "data": {"values": list(rows)},

@@ -1,0 +1,207 @@
+"""One series of scores: its numbers, course, distribution, slices, and the calls it found."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from watchglass_dashboards.data import read
+from watchglass_dashboards.ui import charts, format, interval_charts
+from watchglass_dashboards.ui.filters import viewer_zone
+from watchglass_dashboards.ui.layout import card, kpi, nothing
+from watchglass_dashboards.ui.palette import ink
+from watchglass_dashboards.ui.quality import band_rows
+from watchglass_dashboards.ui.stats import mean_interval, wilson
+from watchglass_dashboards.ui.text import one_line, untrusted
+from watchglass_store.queries import pages_quality as queries
+from watchglass_store.queries import pages_traces
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_quality import ScoreKey
+
+_BINS = 25
+_SLICES: dict[str, queries.Slice] = {
+    "Service": "service_name",
+    "Model": "model",
+    "Environment": "environment",
+    "Prompt version": "prompt_version",
+}
+
+
+def numbers(scope: Scope, key: ScoreKey, row: dict[str, Any]) -> None:
+    """Mean, median, share scored and cost of the newest version; of another one, its mean only."""
+    total = row["n"] + row["n_unscored"]
+    interval = mean_interval(row["mean"], row["deviation"], row["n"]) if row["n"] else None
+    rests_on = f"n {row['n']:,}"
+    if interval:
+        rests_on = f"95 % interval {format.score(interval[0])} to {format.score(interval[1])} · n {row['n']:,}"
+    is_newest = key.version == row["version"]
+    if not is_newest:
+        st.caption("The numbers are of the newest version; the charts of the chosen one.")
+    low, high = wilson(row["n"], total)
+    with st.grid(4, min_column_width=170, gap="small"):
+        mean = row["mean"] if row["n"] else None
+        kpi("Mean", format.score(mean), rests_on, change=format.change(mean, row["previous_mean"]))
+        kpi("Median", format.score(row["median"] if row["n"] else None), f"n {row['n']:,}")
+        kpi(
+            "Scored",
+            format.percent(row["n"] / total, 1),
+            f"95 % interval {format.percent_range(low, high)} · {row['n']:,} of {total:,}",
+        )
+        kpi("Cost", format.usd(row["cost"] or None), "of scoring these calls" if row["cost"] else "scoring was free")
+
+
+def over_time(scope: Scope, key: ScoreKey, bucket_s: int) -> None:
+    """Mean with its interval, by time."""
+    with card("Over time", f"mean of each {format.whole(bucket_s)} with its 95 % interval"):
+        course = read(queries.score_series, scope, key, bucket_s)
+        if not course:
+            nothing("No call of this time range has a value.")
+            return
+        span_ms = round((scope.end - scope.start).total_seconds() * 1000)
+        spec = charts.band(band_rows(course), span_ms, ink(), height=charts.HEIGHT)
+        st.vega_lite_chart(spec, key="score_course", width="stretch")
+
+
+def bins(spread: tuple[float, float], stated: tuple[float | None, float | None]) -> tuple[float, float]:
+    """Edges of a histogram: the stated range where it is finite and the values fill a tenth of it, else the values'."""
+    low, high = spread
+    if stated[0] is not None and stated[1] is not None and (high - low) * 10 >= stated[1] - stated[0]:
+        return stated[0], stated[1]
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def bin_rows(counted: Sequence[dict[str, Any]], low: float, high: float, n_bins: int) -> list[dict[str, Any]]:
+    """Rows of `pages_quality.histogram` as `interval_charts.histogram` takes them; empty bins are there too."""
+    by_bin = {row["at"]: row["calls"] for row in counted}
+    total = sum(by_bin.values()) or 1
+    width = (high - low) / n_bins
+    return [
+        {
+            "low": low + at * width,
+            "high": low + (at + 1) * width,
+            "calls": by_bin.get(at, 0),
+            "share": by_bin.get(at, 0) / total,
+        }
+        for at in range(n_bins)
+    ]
+
+
+def distribution(scope: Scope, key: ScoreKey, row: dict[str, Any]) -> None:
+    """Shares of values."""
+    with card("Distribution", "share of the scored calls"):
+        spread = read(queries.spread, scope, key)
+        if spread is None:
+            nothing("No call of this time range has a value.")
+            return
+        low, high = bins(spread, (row["lowest"], row["highest"]))
+        rows = bin_rows(read(queries.histogram, scope, key, low, high, _BINS), low, high, _BINS)
+        st.vega_lite_chart(
+            interval_charts.histogram(rows, ink(), height=charts.HEIGHT), key="score_values", width="stretch"
+        )
+
+
+def slice_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `pages_quality.slices` as `interval_charts.dots` takes them."""
+    rows = []
+    for row in found:
+        interval = mean_interval(row["mean"], row["deviation"], row["n"])
+        low, high = interval or (row["mean"], row["mean"])
+        name = one_line(row["slice"], 40) or "not said"
+        rows.append({"name": name, "value": row["mean"], "low": low, "high": high, "n": f"{row['n']:,}"})
+    return rows
+
+
+def slices(scope: Scope, key: ScoreKey) -> None:
+    """Means by service, model, environment or prompt version."""
+    with card("By slice", "mean with its 95 % interval"):
+        by = st.segmented_control(
+            "Slice by",
+            list(_SLICES),
+            default="Model",
+            required=True,
+            key="by",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        found = slice_rows(read(queries.slices, scope, key, _SLICES[by]))
+        if found:
+            spec = interval_charts.dots(found, ink(), form=".3~r")
+            st.vega_lite_chart(spec, key="score_slices", width="stretch")
+        else:
+            nothing("No call of this time range has a value.")
+
+
+def unscored(scope: Scope, key: ScoreKey) -> None:
+    """Why calls have no value; nothing where all have."""
+    found = read(queries.reasons, scope, key)
+    if not found:
+        return
+    with card("Unscored", "calls without a value, by reason"):
+        shown = pd.DataFrame([{"reason": one_line(row["reason"], 200), "calls": row["calls"]} for row in found])
+        config = st.column_config
+        st.dataframe(
+            shown,
+            hide_index=True,
+            column_config={
+                "reason": config.TextColumn("Reason", width="large"),
+                "calls": config.NumberColumn("Calls", format="localized", width="small"),
+            },
+        )
+
+
+def worst(scope: Scope, key: ScoreKey, better: str) -> None:
+    """The calls with the worst values; where neither direction is better, the highest."""
+    highest = better != "higher_is_better"
+    with card("Highest values" if better == "neutral" else "Worst calls", "click a line's link to open the trace"):
+        found = read(queries.extremes, scope, key, highest=highest)
+        if not found:
+            nothing("No call of this time range has a value.")
+            return
+        ids = [(row["trace_id"], row["span_id"]) for row in found]
+        calls = read(pages_traces.calls, ids, pages_traces.CallFilter(scope=scope))
+        by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
+        config = st.column_config
+        st.dataframe(
+            worst_frame(found, by_id),
+            hide_index=True,
+            row_height=34,
+            placeholder=format.GAP,
+            key="score_worst",
+            column_config={
+                "value": config.NumberColumn("Score", format="%.3g", width=62, pinned=True),
+                "prompt": config.TextColumn("Prompt", width=230),
+                "answer": config.TextColumn("Answer", width=230),
+                "why": config.TextColumn("Why", width=190),
+                "model": config.TextColumn("Model", width=120),
+                "time": config.DatetimeColumn(
+                    "Time", format="D MMM HH:mm", timezone=getattr(viewer_zone(), "key", "UTC"), width=100
+                ),
+                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=52),
+            },
+        )
+        first = found[0]
+        if first["why"]:
+            st.caption("What the evaluator says of the first:")
+            untrusted(first["why"], limit=400)
+
+
+def worst_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `pages_quality.extremes` with the texts of their calls."""
+    shown = []
+    for row in found:
+        call = calls.get((row["trace_id"], row["span_id"]), {})
+        shown.append(
+            {
+                "value": row["value"],
+                "prompt": one_line(call.get("prompt", ""), 160) or None,
+                "answer": one_line(call.get("answer", ""), 160) or None,
+                "why": one_line(row["label"] or row["why"], 160) or None,
+                "model": one_line(row["model"], 60) or None,
+                "time": datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
+                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+            }
+        )
+    return pd.DataFrame(shown)
