@@ -43,6 +43,13 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "Every score with how sure it is, by time, value and slice, and the worst calls",
     ),
+    "compare": PageInfo(
+        "watchglass_dashboards.views.compare:page",
+        "Compare",
+        ":material/compare_arrows:",
+        "Quality",
+        "Two models, prompt versions, services or times side by side, with 95 % intervals",
+    ),
     "trace": PageInfo("watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True),
 }
 

@@ -236,3 +236,29 @@ def test_quality_shows_the_chosen_score(view, seeded):
     worst = page.dataframe[-1].value
     assert list(worst["value"])[:3] == pytest.approx(sorted(values)[:3])
     assert "no reference answer" in str([frame.value for frame in page.dataframe])
+
+
+def test_compare_shows_both_sides(view, seeded):
+    page = view("compare", range="24h", a="gpt-4.1-mini", b="claude-sonnet-4.5")
+    healthy(page)
+    chats = of_last_day(seeded.seed, seeded.seed.chats)
+    numbers = page.dataframe[0].value.set_index("measure")
+    for side, model in (("a", "gpt-4.1-mini"), ("b", "claude-sonnet-4.5")):
+        own = [chat for chat in chats if chat["response_model"] == model]
+        slow = [chat["duration_s"] for chat in own if not chat["error_type"]]
+        assert numbers.loc["error rate", f"n_{side}"] == len(own)
+        assert numbers.loc["latency (mean)", side] == pytest.approx(sum(slow) / len(slow))
+    assert numbers.loc["latency (mean)", "verdict"] == "worse"
+    assert "B is **better on" in page.markdown[-1].value or any("B is **better on" in m.value for m in page.markdown)
+
+
+def test_compare_takes_now_and_before(view):
+    page = view("compare", range="24h", by="Now and before")
+    healthy(page)
+    assert len(page.dataframe) == 1
+
+
+def test_compare_says_when_there_are_not_two(view):
+    page = view("compare", range="24h", by="Prompt versions")
+    healthy(page)
+    assert "no two different ones" in page.info[0].value

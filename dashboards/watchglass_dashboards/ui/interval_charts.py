@@ -10,7 +10,14 @@ from watchglass_dashboards.ui.charts import axis, vega
 from watchglass_dashboards.ui.palette import Ink
 
 #: Pixels for each row of `dots`.
-_ROW = 28
+_ROW = 30
+#: Pixels that its axis, and its legend, take.
+_FRAME, _FRAME_WITH_LEGEND = 36, 66
+#: 1, 2 and 5 of each decade.
+_LOG_LABEL = (
+    "indexof([1, 2, 5], round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))) >= 0"
+    " ? format(datum.value, '~r') : ''"
+)
 _VERDICTS = ("better", "worse", "no clear difference", "different")
 
 
@@ -47,10 +54,10 @@ def histogram(rows: Sequence[Mapping[str, Any]], ink: Ink, *, height: int) -> di
 def two_histograms(
     rows: Sequence[Mapping[str, Any]], names: tuple[str, str], ink: Ink, *, height: int
 ) -> dict[str, Any]:
-    """Two distributions over the same bins, drawn as steps over each other.
+    """Two distributions over the same bins on a logarithmic axis, drawn over each other.
 
     Args:
-        rows: `low`, `high`, `share` (0 to 1), `calls`, `side` (one of `names`).
+        rows: `low`, `high` (above 0), `share` (0 to 1), `calls`, `side` (one of `names`); at least one.
         names: Of the two sides; the first is grey.
         ink: Colours.
         height: Pixels.
@@ -61,8 +68,13 @@ def two_histograms(
             "x": {
                 "field": "low",
                 "type": "quantitative",
-                "scale": {"nice": False, "zero": False},
-                "axis": {**axis(ink), "grid": False, "format": "~r", "tickCount": 8},
+                "scale": {
+                    "type": "log",
+                    "nice": False,
+                    # Said here, since Streamlit hands Vega its data after the first drawing.
+                    "domain": [min(row["low"] for row in rows), max(row["high"] for row in rows)],
+                },
+                "axis": {**axis(ink), "grid": False, "labelExpr": _LOG_LABEL, "tickCount": 12},
             },
             "x2": {"field": "high"},
             "y": {
@@ -101,7 +113,7 @@ def dots(
         "field": "name",
         "type": "nominal",
         "sort": None,
-        "axis": {**axis(ink), "labelLimit": 190, "grid": False, "labelPadding": 8},
+        "axis": {**axis(ink), "labelLimit": 190, "labelOverlap": False, "grid": False, "labelPadding": 8},
     }
     x = {"type": "quantitative", "scale": {"zero": False}, "axis": {**axis(ink), "format": form, "tickCount": 6}}
     colour: dict[str, Any] = {"value": ink.primary}
@@ -127,7 +139,7 @@ def dots(
     if line_at is not None:
         mark = {"type": "rule", "strokeDash": [2, 3], "color": ink.label}
         layers.insert(0, {"mark": mark, "encoding": {"x": {"datum": line_at, "type": "quantitative"}}})
-    return vega({"layer": layers}, rows, ink, _ROW * max(len(rows), 2))
+    return vega({"layer": layers}, rows, ink, _ROW * len(rows) + (_FRAME_WITH_LEGEND if by_verdict else _FRAME))
 
 
 def _colours(names: Sequence[str], colours: Sequence[str]) -> dict[str, Any]:
