@@ -8,6 +8,7 @@ from watchglass_evaluators import registry
 from watchglass_evaluators.drift.monitors import Monitor
 from watchglass_evaluators.judge.config import JudgeConfig
 from watchglass_evaluators.judge.rubrics import PREFIX
+from watchglass_evaluators.models.config import ModelsConfig
 from watchglass_evaluators.progress import Shard
 
 
@@ -54,6 +55,7 @@ class EvaluatorsConfig(BaseModel):
         default=(),
         description="What is watched for drift, by the worker of shard 0; docs/drift.md has the settings.",
     )
+    models: ModelsConfig = Field(default=ModelsConfig(), description="Weights of model evaluators and their device.")
     judge: JudgeConfig = Field(default=JudgeConfig(), description="Judges; off until it has rubrics.")
 
     @field_validator("enabled")

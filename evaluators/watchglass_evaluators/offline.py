@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from watchglass_evaluators import registry
 from watchglass_evaluators.evaluator import Call, Column, Evaluator, ScoreSpec
+from watchglass_evaluators.models import ModelsConfig
 from watchglass_evaluators.scoring import evaluate, skip_reason
 
 KEYS: dict[str, Column] = {
@@ -146,18 +147,19 @@ class _Running:
         )
 
 
-def score_file(path: Path, names: Sequence[str]) -> FileReport:
+def score_file(path: Path, names: Sequence[str], models: ModelsConfig | None = None) -> FileReport:
     """Score every line of a file.
 
     Args:
         path: a JSON lines file, UTF-8; read in batches, so its size does not matter.
         names: evaluators, for example ["rouge", "profanity"].
+        models: where weights are, for those that need any.
 
     Raises:
         FileFormatError: a line is not an object of texts, or the file cannot be read.
         UnknownEvaluator, BrokenEvaluator, EvaluatorUnavailable: an evaluator is not there or cannot run.
     """
-    evaluators = [registry.load(name) for name in dict.fromkeys(names)]
+    evaluators = [registry.load(name, models) for name in dict.fromkeys(names)]
     running = {s.name: _Running(evaluator.spec.name, s) for evaluator in evaluators for s in evaluator.spec.scores}
     unknown: Counter[str] = Counter()
     lines = 0

@@ -4,8 +4,12 @@ import difflib
 import importlib
 import logging
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec, EvaluatorUnavailable
+
+if TYPE_CHECKING:
+    from watchglass_evaluators.models.config import ModelsConfig
 
 ENTRY_POINT_GROUP = "watchglass_evaluators"
 
@@ -15,6 +19,7 @@ BUILTIN: dict[str, str] = {
     "refusal": "watchglass_evaluators.library.refusal:Refusal",
     "response_length": "watchglass_evaluators.library.response_length:ResponseLength",
     "rouge": "watchglass_evaluators.library.rouge:Rouge",
+    "toxicity": "watchglass_evaluators.library.toxicity:Toxicity",
 }
 
 logger = logging.getLogger("watchglass.evaluators")
@@ -33,8 +38,12 @@ def names() -> list[str]:
     return sorted({*BUILTIN, *_plugins()})
 
 
-def load(name: str) -> Evaluator:
+def load(name: str, models: "ModelsConfig | None" = None) -> Evaluator:
     """Import and construct one evaluator.
+
+    Args:
+        name: which.
+        models: where weights are, for those that need any.
 
     Raises:
         UnknownEvaluator: no such name.
@@ -53,7 +62,7 @@ def load(name: str) -> Evaluator:
     except Exception as error:  # whatever a stranger's module raises
         raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be loaded: {_first_line(error)}") from error
     try:
-        evaluator = factory()
+        evaluator = factory(models) if getattr(factory, "needs_models", False) else factory()
     except EvaluatorUnavailable:
         raise
     except Exception as error:

@@ -12,8 +12,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 
+from watchglass_evaluators import registry
 from watchglass_evaluators.config import EvaluatorOptions, EvaluatorsConfig
 from watchglass_evaluators.drift import DriftRunner
 from watchglass_evaluators.evaluator import EvaluatorUnavailable, Selective
@@ -68,7 +70,8 @@ class Runner:
         self._told: dict[str, str] = {}
         self._lanes = [self._judge_lane()] if slots is None and config.judge.rubrics else []
         if slots is None:
-            slots = [Slot(name, config.options.get(name, EvaluatorOptions())) for name in config.enabled]
+            load = partial(registry.load, models=config.models)
+            slots = [Slot(name, config.options.get(name, EvaluatorOptions()), load) for name in config.enabled]
         self._slots = list(slots)
 
     def run_once(self) -> RunReport:

