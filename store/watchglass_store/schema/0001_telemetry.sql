@@ -30,7 +30,8 @@ PARTITION BY toDate(Timestamp)
 -- side by side they take half the space.
 ORDER BY (ServiceName, SpanName, toStartOfHour(Timestamp), TraceId)
 TTL toDateTime(Timestamp) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+-- A part of one insert would have a file and a sync for each column: 126 of them, and a quarter of an insert's CPU time.
+SETTINGS min_bytes_for_wide_part = 268435456, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE TABLE otel_traces_trace_id_ts (
     TraceId String CODEC(ZSTD(1)),
@@ -71,4 +72,4 @@ PARTITION BY toDate(TimestampTime)
 PRIMARY KEY (ServiceName, TimestampTime)
 ORDER BY (ServiceName, TimestampTime, Timestamp)
 TTL TimestampTime + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS min_bytes_for_wide_part = 268435456, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
