@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format faults bench bench-drift wheel-test lock clean
+.PHONY: demo test check format faults metrics bench bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -50,6 +50,9 @@ bench: $(VENV)/.dev  ## Figures for docs/performance.md; with `--quick` each fit
 
 bench-drift: $(VENV)/.dev  ## False-alarm and power tables; EVIDENTLY=/path/to/python puts Evidently's beside them
 	$(BIN)/python benchmarks/drift.py $(if $(EVIDENTLY),--evidently $(EVIDENTLY))
+
+metrics: $(VENV)/.dev  ## Reference metrics beside sacreBLEU and rouge-score on 10,000 pairs
+	WATCHGLASS_PAIRS=10000 $(BIN)/python -m pytest tests/evaluators/library/test_same_numbers.py --timeout 3600
 
 faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/crash-tests.md
 	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000

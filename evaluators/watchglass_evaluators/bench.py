@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from watchglass_evaluators.evaluator import Call, Evaluator
-from watchglass_evaluators.library.bleu import Bleu
-from watchglass_evaluators.library.profanity import Profanity
-from watchglass_evaluators.library.rouge import Rouge
+from watchglass_evaluators import registry
+from watchglass_evaluators.evaluator import Call, Evaluator, EvaluatorUnavailable
 
 QUICK, WHOLE = (150, 3), (1_000, 7)
 """Calls and rounds."""
@@ -27,17 +25,22 @@ def run(*, quick: bool) -> list[dict[str, Any]]:
     """Measure.
 
     Returns:
-        One object per evaluator: `name`, `calls_per_s`, `library`, `library_calls_per_s` and `max_abs_difference`
-        between the two's values. A rate is the median over alternated rounds, in CPU seconds of one thread; for a
-        library that is not installed it is None.
+        One object per evaluator that can run: `name`, `calls_per_s`, `library`, `library_calls_per_s` and
+        `max_abs_difference` between the two's values. A rate is the median over alternated rounds, in CPU seconds of
+        one thread. Without a library that does the same, or where it is not installed, the last two are None.
     """
     count, rounds = QUICK if quick else WHOLE
     calls = make_calls(count)
-    return [
-        _compare("rouge", Rouge(), "rouge-score 1+2+L", _rouge_score(), calls, rounds),
-        _compare("bleu", Bleu(), "sacrebleu sentence_score", _sacrebleu(), calls, rounds),
-        _compare("profanity", Profanity(), "profanity_check, one call at a time", _profanity_check(), calls, rounds),
-    ]
+    rows = []
+    for name in sorted(registry.BUILTIN):
+        try:
+            evaluator = registry.load(name)
+        except EvaluatorUnavailable as error:
+            sys.stderr.write(f"{name}: {error}\n")
+            continue
+        label, library = LIBRARIES.get(name, ("", lambda: None))
+        rows.append(_compare(name, evaluator, label, library(), calls, rounds))
+    return rows
 
 
 def make_calls(count: int, *, seed: int = 1) -> list[Call]:
@@ -61,7 +64,7 @@ Scorer = Callable[[Sequence[Call]], list[list[float]]]
 
 
 def _compare(
-    name: str, ours: Evaluator, library: str, theirs: Scorer | None, calls: Sequence[Call], rounds: int
+    name: str, ours: Evaluator, library: str, theirs: "Scorer | None", calls: Sequence[Call], rounds: int
 ) -> dict[str, Any]:
     sys.stderr.write(f"{name}: {len(calls)} calls, {rounds} rounds\n")
     warm_up = calls[:5]
@@ -83,7 +86,7 @@ def _compare(
     return {
         "name": name,
         "calls_per_s": round(statistics.median(own_rates), 1),
-        "library": library,
+        "library": library or None,
         "library_calls_per_s": round(statistics.median(library_rates), 1) if library_rates else None,
         "max_abs_difference": difference,
     }
@@ -100,7 +103,7 @@ def _rouge_score() -> Scorer | None:
         from rouge_score.rouge_scorer import RougeScorer  # type: ignore[import-untyped]  # it has no types
     except ImportError:  # for development only
         return None
-    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL", "rougeLsum"], use_stemmer=False)
     return lambda calls: [
         [score.fmeasure for score in scorer.score(call.reference_text, call.response_text).values()] for call in calls
     ]
@@ -120,7 +123,32 @@ def _sacrebleu() -> Scorer:
     return score
 
 
+def _sacrebleu_chrf(word_order: int) -> Scorer:
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF(word_order=word_order)
+    return lambda calls: [[metric.sentence_score(call.response_text, [call.reference_text]).score] for call in calls]
+
+
+def _sacrebleu_ter() -> Scorer:
+    from sacrebleu.metrics.ter import TER
+
+    metric = TER()
+    return lambda calls: [[metric.sentence_score(call.response_text, [call.reference_text]).score] for call in calls]
+
+
 def _profanity_check() -> Scorer:
     from profanity_check import predict_prob
 
     return lambda calls: [[float(predict_prob([call.response_text])[0])] for call in calls]
+
+
+LIBRARIES: dict[str, tuple[str, Callable[[], Scorer | None]]] = {
+    "rouge": ("rouge-score 1+2+L+Lsum", _rouge_score),
+    "bleu": ("sacrebleu BLEU", _sacrebleu),
+    "chrf": ("sacrebleu chrF", lambda: _sacrebleu_chrf(0)),
+    "chrf_plus": ("sacrebleu chrF++", lambda: _sacrebleu_chrf(2)),
+    "ter": ("sacrebleu TER", _sacrebleu_ter),
+    "profanity": ("profanity_check, one call at a time", _profanity_check),
+}
+"""Who must give the same numbers: what it is called and what makes it; evaluators that are not here have no peer."""

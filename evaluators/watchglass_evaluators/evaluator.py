@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
-Column = Literal["prompt_text", "response_text", "context_text", "reference_text"]
+Column = Literal[
+    "prompt_text", "response_text", "context_text", "reference_text", "output_messages", "tool_definitions"
+]
 Direction = Literal["higher_is_better", "lower_is_better", "neutral"]
 Source = Literal["code", "model", "judge"]
 Device = Literal["cpu", "gpu"]
@@ -49,7 +51,7 @@ class EvaluatorSpec:
     version: str
     """Changes whenever the same call could score differently: each version is a series of its own. Never empty."""
     columns: tuple[Column, ...]
-    """The texts it reads. A call where one of them is absent is skipped, not scored."""
+    """The texts it needs. A call where one of them is absent is skipped, not scored."""
     scores: tuple[ScoreSpec, ...]
     """The scores it gives, all of them to every call, in this order."""
     source: Source = "code"
@@ -60,6 +62,8 @@ class EvaluatorSpec:
     """Where it runs best."""
     cost_usd_per_call: float = 0.0
     """An upper estimate in US dollars; 0 = only this machine's time."""
+    optional: tuple[Column, ...] = ()
+    """The texts it also reads where they are there."""
     longest_text: int = 200_000
     """Longest text in characters that it is given; a call with a longer one is unscored, with that as the reason."""
 
@@ -80,6 +84,10 @@ class Call:
     """What was retrieved for it."""
     reference_text: str = ""
     """The golden answer, sent with the call or found by its prompt."""
+    output_messages: str = ""
+    """The answer with its tool calls: JSON in the message schema of the OpenTelemetry GenAI convention."""
+    tool_definitions: str = ""
+    """The tools the model was offered: JSON, a list."""
     start_time: datetime = _EPOCH
     """When the call began."""
     service_name: str = ""
@@ -125,6 +133,8 @@ class Score:
     """A word for the value where there is one, for example "refusal"."""
     explanation: str = ""
     """What led to it, for a person."""
+    statistics: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    """Sums that the value is made of, where those of many calls add up to a value over all of them; see `bleu`."""
     cost_usd: float = field(default=0.0, kw_only=True)
     """What this score cost."""
     selection_probability: float = field(default=1.0, kw_only=True)

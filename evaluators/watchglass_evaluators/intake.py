@@ -60,7 +60,7 @@ class Intake:
         """Fetch what some evaluators need to see of calls; one that is not there is left out."""
         if not arrivals:
             return {}
-        needed = {column for spec in specs for column in spec.columns}
+        needed = {column for spec in specs for column in (*spec.columns, *spec.optional)}
         columns: list[Column] = [column for column in COLUMNS if column in needed]
         longest = max(spec.longest_text for spec in specs)
         days = set[date]().union(*(evaluation.storage_days(a.start_time, a.received_at) for a in arrivals))

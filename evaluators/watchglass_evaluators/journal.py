@@ -158,6 +158,7 @@ def _score_rows(work: Work, now: datetime) -> Iterable[Row]:
                 "direction": declared[score.name].direction,
                 "range": [declared[score.name].lowest, declared[score.name].highest],
                 "error": _clean(score.reason),
+                "statistics": dict(score.statistics),
                 "cost_usd": score.cost_usd,
                 "selection_probability": score.selection_probability,
                 "duration_s": share_s,

@@ -1,4 +1,4 @@
-"""Counting that the overlap metrics share: clipped n-gram matches and the longest common subsequence."""
+"""Counting that the overlap metrics share: clipped n-gram matches and longest common subsequences."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
@@ -43,3 +43,33 @@ def lcs_length(left: Sequence[str], right: Sequence[str]) -> int:
             common = row & match
             row = ((row + common) | (row - common)) & mask
     return len(left) - row.bit_count()
+
+
+def lcs_positions(left: Sequence[str], right: Sequence[str]) -> set[int]:
+    """Positions in `left` of one longest common subsequence: of several, the one that rouge-score picks.
+
+    As `lcs_length`, keeping every row: bit j of row i is set where the table grows from column j to j + 1.
+    """
+    positions: dict[str, int] = {}
+    bit = 1
+    for token in right:
+        positions[token] = positions.get(token, 0) | bit
+        bit <<= 1
+    mask = bit - 1
+    row = mask
+    growth = [0]
+    for token in left:
+        common = row & positions.get(token, 0)
+        row = ((row + common) | (row - common)) & mask
+        growth.append(mask & ~row)
+    found = set()
+    i, j = len(left), len(right)
+    while i and j:
+        if left[i - 1] == right[j - 1]:
+            i, j = i - 1, j - 1
+            found.add(i)
+        elif (growth[i] & ((1 << (j - 1)) - 1)).bit_count() > (growth[i - 1] & ((1 << j) - 1)).bit_count():
+            j -= 1
+        else:
+            i -= 1
+    return found

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "watchglass_evaluators"
 
 BUILTIN: dict[str, str] = {
+    "answer_match": "watchglass_evaluators.library.answer_match:AnswerMatch",
     "bleu": "watchglass_evaluators.library.bleu:Bleu",
+    "chrf": "watchglass_evaluators.library.chrf:Chrf",
+    "chrf_plus": "watchglass_evaluators.library.chrf_plus:ChrfPlus",
     "profanity": "watchglass_evaluators.library.profanity:Profanity",
     "refusal": "watchglass_evaluators.library.refusal:Refusal",
     "response_length": "watchglass_evaluators.library.response_length:ResponseLength",
     "rouge": "watchglass_evaluators.library.rouge:Rouge",
+    "ter": "watchglass_evaluators.library.ter:Ter",
     "toxicity": "watchglass_evaluators.library.toxicity:Toxicity",
 }
 

@@ -94,7 +94,7 @@ def _outcome(spec: EvaluatorSpec, call: Call, scores: Sequence[Score]) -> Outcom
 
 
 def _length_reason(spec: EvaluatorSpec, call: Call) -> str:
-    for column in spec.columns:
+    for column in (*spec.columns, *spec.optional):
         if len(call.text(column)) > spec.longest_text:
             return f"{column} is longer than {spec.longest_text:,} characters"
     return ""
@@ -119,8 +119,9 @@ def _check_scores(spec: EvaluatorSpec, scores: Sequence[Score]) -> None:
 def _value_problem(spec: ScoreSpec, score: Score) -> str:
     if score.value is None:
         return "" if score.reason else "no value and no reason"
-    if not math.isfinite(score.value):
-        return f"{score.value} is not a number"
+    odd = next((v for v in (score.value, *score.statistics.values()) if not math.isfinite(v)), None)
+    if odd is not None:
+        return f"{odd} is not a number"
     slack = _TOLERANCE * max(1.0, abs(score.value))
     if not spec.lowest - slack <= score.value <= spec.highest + slack:
         return f"{score.value} is outside its range {spec.lowest} to {spec.highest}"

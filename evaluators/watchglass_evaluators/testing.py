@@ -34,11 +34,14 @@ ODD_TEXTS: dict[str, str] = {
 """Texts that real traffic holds; every evaluator has a score or a reason for each."""
 
 
-def assert_evaluator_contract(factory: Callable[[], Evaluator], *, tolerance: float = 1e-9) -> None:
+def assert_evaluator_contract(
+    factory: Callable[[], Evaluator], *, example: Call | None = None, tolerance: float = 1e-9
+) -> None:
     """Check one evaluator against what the runner relies on.
 
     Args:
         factory: its class, or anything that makes a new one.
+        example: a call that it gives a value; one with the same plain sentence as every text if None.
         tolerance: how far a value may move with the batch it is in: a model's arithmetic depends on it.
     """
     evaluator = factory()
@@ -46,12 +49,15 @@ def assert_evaluator_contract(factory: Callable[[], Evaluator], *, tolerance: fl
     assert factory().spec == evaluator.spec, "two instances must have one spec"
     assert evaluator.score([]) == [], "an empty batch must give an empty list"
     calls = [
-        Call(trace_id=f"{i:032x}").with_texts(dict.fromkeys(evaluator.spec.columns, text))
+        Call(trace_id=f"{i:032x}").with_texts(dict.fromkeys((*evaluator.spec.columns, *evaluator.spec.optional), text))
         for i, text in enumerate(ODD_TEXTS.values())
     ]
-    calls += [calls[0].with_texts({column: ""}) for column in evaluator.spec.columns]
+    if example is not None:
+        calls[0] = example
+    own = (*evaluator.spec.columns, *evaluator.spec.optional)
+    calls += [calls[0].with_texts({column: ""}) for column in own]
     outcomes = evaluate(evaluator, calls)
-    for name, outcome in zip([*ODD_TEXTS, *(f"empty {c}" for c in evaluator.spec.columns)], outcomes, strict=True):
+    for name, outcome in zip([*ODD_TEXTS, *(f"empty {c}" for c in own)], outcomes, strict=True):
         assert outcome.kind in ("scored", "unscored"), f"{name}: {outcome.scores[0].reason}"
         assert len(outcome.scores[0].reason) < 500, f"{name}: a reason is one sentence, without the text"
     plain = outcomes[0]
@@ -63,7 +69,7 @@ def assert_evaluator_contract(factory: Callable[[], Evaluator], *, tolerance: fl
     _assert_same(batch, fresh, "each call alone, in a new instance", tolerance)
     backwards = [outcome.scores for outcome in reversed(evaluate(evaluator, calls[::-1]))]
     _assert_same(batch, backwards, "the batch in another order", tolerance)
-    others: list[Column] = [column for column in COLUMNS if column not in evaluator.spec.columns]
+    others: list[Column] = [column for column in COLUMNS if column not in own]
     noisy = [call.with_texts(dict.fromkeys(others, "something else entirely")) for call in calls]
     blind = [outcome.scores for outcome in evaluate(evaluator, noisy)]
     _assert_same(batch, blind, f"columns that its spec does not name ({', '.join(others)}) filled in", tolerance)
@@ -73,7 +79,8 @@ def _check_spec(spec: EvaluatorSpec) -> None:
     assert spec.name, "a name"
     assert spec.version.strip(), "a version, never empty"
     assert spec.columns, "at least one column"
-    assert set(spec.columns) <= set(COLUMNS), f"columns are among {', '.join(COLUMNS)}"
+    assert {*spec.columns, *spec.optional} <= set(COLUMNS), f"columns are among {', '.join(COLUMNS)}"
+    assert not {*spec.columns} & {*spec.optional}, "a column is needed or optional, not both"
     assert spec.source in get_args(Source), f"source is one of {', '.join(get_args(Source))}"
     assert spec.batch_size >= 1, "a batch size of at least 1"
     assert spec.longest_text >= 1, "a longest text of at least 1 character"

@@ -23,7 +23,7 @@ def test_a_file_is_scored_and_summed_up(answers: Path) -> None:
     report = score_file(answers, ["rouge", "refusal", "rouge"])
     assert (report.lines, report.unknown_keys) == (3, {"model": 2, "id": 1})
     by_name = {summary.name: summary for summary in report.scores}
-    assert list(by_name) == ["rouge_1", "rouge_2", "rouge_l", "refusal"]
+    assert list(by_name) == ["rouge_1", "rouge_2", "rouge_l", "rouge_lsum", "refusal"]
     rouge = by_name["rouge_l"]
     assert (rouge.scored, rouge.unscored, rouge.reasons) == (2, 1, {"no reference_text": 1})
     assert rouge.mean == pytest.approx((1 + 2 / 3) / 2)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from watchglass_evaluators import EvaluatorOptions, EvaluatorReport, EvaluatorsConfig, Runner
+from watchglass_evaluators import EvaluatorOptions, EvaluatorReport, EvaluatorsConfig, Runner, registry
 from watchglass_store import Store, StoreUnavailable
 
 Seed = Callable[..., list[tuple[str, str]]]
@@ -41,12 +41,12 @@ def test_every_settled_call_gets_every_score(store: Store, clock: Any, seed: See
     assert {name: report.scored for name, report in reports.items()} == dict.fromkeys(reports, 3)
     counts = store.query("SELECT name, count() AS n FROM scores FINAL GROUP BY name")
     assert {row["name"]: row["n"] for row in counts} == dict.fromkeys(
-        ("rouge_1", "rouge_2", "rouge_l", "bleu", "profanity", "response_length", "response_words", "refusal"), 3
+        [score.name for name in EvaluatorsConfig().enabled for score in registry.load(name).spec.scores], 3
     )
     row = visible(store, "rouge_l")[0]
     context = ("shop", "prod", "m-1", "greet", "7")
     assert tuple(row[c] for c in ("service_name", "environment", "model", "prompt_name", "prompt_version")) == context
-    assert (row["evaluator"], row["evaluator_version"], row["source"]) == ("rouge", "1", "code")
+    assert (row["evaluator"], row["evaluator_version"], row["source"]) == ("rouge", "2", "code")
     assert (row["direction"], row["range"], row["error"]) == ("higher_is_better", [0.0, 1.0], "")
     assert row["call_time"] == clock.now - timedelta(seconds=6)
     assert visible(store, "response_length")[0]["range"] == [0.0, math.inf]

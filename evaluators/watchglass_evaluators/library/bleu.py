@@ -3,7 +3,8 @@
 Score: bleu. Range 0 to 100 (BLEU points), higher is better. Needs the answer and a reference; never calls out; about
 0.4 ms a call. The numbers are those of sacreBLEU's `BLEU(effective_order=True).sentence_score`, to the last digit; the
 version is its signature. The counts behind a value stand in the explanation.
-Scores of single sentences are noisy: read means, and compare them only under one signature.
+Scores of single sentences are noisy, and their mean is not the corpus BLEU that papers report: the ten counts that BLEU
+is made of are stored with each score, so that corpus BLEU over any set of calls is a sum (`quality.corpus_bleu`).
 sacreBLEU caches every text it tokenises, 65,536 of them in each of two layers; the same tokeniser (mteval-v13a) is
 written out here instead, so that no customer's text stays in memory.
 
@@ -17,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
 from watchglass_evaluators.evaluator import Call, EvaluatorSpec, Score, ScoreSpec
 from watchglass_evaluators.overlap import clipped_matches, ngrams
@@ -56,8 +58,19 @@ class Text:
         self.counts: list[Counter[Hashable]] = [Counter(ngrams(tokens, order)) for order in _ORDERS]
 
 
-def bleu(reference: Text, answer: Text) -> tuple[float, str]:
-    """Return sentence BLEU, 0 to 100, and the counts behind it for a person."""
+class SentenceBleu(NamedTuple):
+    """Sentence BLEU of one answer."""
+
+    value: float
+    """0 to 100."""
+    statistics: dict[str, float]
+    """The ten counts: words of both sides, and matches and totals of each order."""
+    explanation: str
+    """The same counts for a person."""
+
+
+def bleu(reference: Text, answer: Text) -> SentenceBleu:
+    """Compare an answer with a reference."""
     from sacrebleu.metrics.bleu import BLEU
 
     matches = [clipped_matches(r, a) for r, a in zip(reference.counts, answer.counts, strict=True)]
@@ -65,7 +78,11 @@ def bleu(reference: Text, answer: Text) -> tuple[float, str]:
     # Static, so no text reaches sacreBLEU. "exp" smoothing is its default for sentences.
     result = BLEU.compute_bleu(matches, totals, answer.length, reference.length, "exp", None, True, 4)
     counts = " ".join(f"{match}/{total}" for match, total in zip(matches, totals, strict=True))
-    return result.score, f"{counts} runs of 1 to 4 words matched; {answer.length} words against {reference.length}"
+    statistics = {"answer_words": float(answer.length), "reference_words": float(reference.length)}
+    for order, match, total in zip(_ORDERS, matches, totals, strict=True):
+        statistics |= {f"matches_{order}": float(match), f"totals_{order}": float(total)}
+    explanation = f"{counts} runs of 1 to 4 words matched; {answer.length} words against {reference.length}"
+    return SentenceBleu(result.score, statistics, explanation)
 
 
 class Bleu:
@@ -88,8 +105,9 @@ class Bleu:
             if reference is None:
                 reference = references[call.reference_text] = Text(call.reference_text)
             if reference.length:
-                value, explanation = bleu(reference, Text(call.response_text))
-                results.append([Score("bleu", value, explanation=explanation)])
+                result = bleu(reference, Text(call.response_text))
+                score = Score("bleu", result.value, explanation=result.explanation, statistics=result.statistics)
+                results.append([score])
             else:
                 results.append([Score("bleu", None, _NO_WORDS)])
         return results

@@ -13,6 +13,7 @@ CREATE TABLE scores (
     direction LowCardinality(String) COMMENT 'higher_is_better, lower_is_better or neutral',
     range Array(Float64) COMMENT '[lowest, highest], infinities allowed; empty = not stated',
     error String CODEC(ZSTD(1)),
+    statistics Map(LowCardinality(String), Float64) COMMENT 'sums behind the value; added over rows they give the value over all of them' CODEC(ZSTD(1)),
     cost_usd Float64,
     duration_s Float64,
     call_time DateTime64(9) COMMENT 'start_time of the call that was scored' CODEC(Delta(8), ZSTD(1)),

@@ -46,13 +46,13 @@ def test_the_tokens_are_sacrebleus(library, text: str) -> None:
 @example("", "a")
 @example("a b c", "a b c")
 def test_the_numbers_are_sacrebleus_to_the_last_digit(library, reference: str, answer: str) -> None:
-    assert bleu(Text(reference), Text(answer))[0] == library.sentence_score(answer, [reference]).score
+    assert bleu(Text(reference), Text(answer)).value == library.sentence_score(answer, [reference]).score
 
 
 def test_long_texts_too(library) -> None:
     choice = random.Random(7)
     left, right = (" ".join(choice.choices("abcdefghij.,", k=5_000)) for _ in range(2))
-    assert bleu(Text(left), Text(right))[0] == library.sentence_score(right, [left]).score
+    assert bleu(Text(left), Text(right)).value == library.sentence_score(right, [left]).score
 
 
 def test_the_version_is_sacrebleus_signature(library) -> None:

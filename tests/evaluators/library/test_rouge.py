@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from watchglass_evaluators import Call, Score
-from watchglass_evaluators.library.rouge import Rouge, Text, rouge
+from watchglass_evaluators.library.rouge import Rouge, Text, rouge, rouge_lsum
 from watchglass_evaluators.testing import assert_evaluator_contract
 
 WORDS = st.lists(
@@ -34,8 +34,33 @@ def test_by_hand() -> None:
         ("rouge_1", pytest.approx(5 / 6)),
         ("rouge_2", pytest.approx(3 / 5)),
         ("rouge_l", pytest.approx(5 / 6)),
+        ("rouge_lsum", pytest.approx(5 / 6)),
     ]
-    assert [score.value for score in one("a b c", "c b a")] == [1.0, 0.0, pytest.approx(1 / 3)]
+    assert [score.value for score in one("a b c", "c b a")] == [1.0, 0.0, pytest.approx(1 / 3), pytest.approx(1 / 3)]
+    # Lines are matched one by one, so their order does not matter.
+    assert [score.value for score in one("a b\nc d", "c d\na b")][2:] == [0.5, 1.0]
+
+
+LINES = st.lists(st.lists(st.sampled_from("abcde"), max_size=6).map(" ".join), max_size=6).map("\n".join)
+
+
+@settings(max_examples=400, deadline=None)
+@given(LINES, LINES)
+@example("a\n\nb", "\n\n")
+@example("a a b\na", "a\na a\nb")
+@example("a\r\nb", "a b")
+def test_rouge_lsum_is_rouge_scores(reference: str, answer: str) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    expected = RougeScorer(["rougeLsum"], use_stemmer=False).score(reference, answer)["rougeLsum"].fmeasure
+    assert rouge_lsum(Text(reference), Text(answer)) == expected
+
+
+def test_lines_without_number_are_unscored_not_waited_for() -> None:
+    texts = ["\n".join(f"{word} {i} x" for i in range(2_000)) for word in "ab"]
+    scores = one(*texts)
+    assert [score.value is None for score in scores] == [False, False, False, True]
+    assert scores[3].reason == "too many different lines to compare"
 
 
 @settings(max_examples=600, deadline=None)
@@ -61,7 +86,7 @@ def test_long_texts_too(library) -> None:
 
 def test_a_reference_that_rouge_cannot_see_is_unscored() -> None:
     scores = one("東京です", "東京です")
-    assert [score.value for score in scores] == [None] * 3
+    assert [score.value for score in scores] == [None] * 4
     assert scores[0].reason == "the reference has no letters a to z and no digits: ROUGE cannot see it"
 
 
