@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -140,13 +141,16 @@ class WebhookServer:
 
     behaviour: Behaviour = field(default_factory=lambda: answer(200, b"ok"))
     received: list[Received] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
+    """Speak https with these certificates."""
     _server: ThreadingHTTPServer | None = None
 
     @property
     def url(self) -> str:
         """Where it listens, with a path that is a secret."""
         assert self._server is not None, "use it as a context manager"
-        return f"http://127.0.0.1:{self._server.server_address[1]}/services/T0/B0/SECRETPATH"
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.server_address[1]}/services/T0/B0/SECRETPATH"
 
     def __enter__(self) -> WebhookServer:
         owner = self
@@ -161,6 +165,8 @@ class WebhookServer:
                 return
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
