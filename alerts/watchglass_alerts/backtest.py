@@ -10,12 +10,13 @@ from typing import Any
 from watchglass_alerts import evaluation
 from watchglass_alerts.errors import RuleError
 from watchglass_alerts.events import Labels, identity
-from watchglass_alerts.measurement import Measured, SlotMeasures
+from watchglass_alerts.measurement import Measured
 from watchglass_alerts.message import Change
+from watchglass_alerts.ranges import measure_slots
 from watchglass_alerts.rules import Rule
 from watchglass_alerts.slots import Slot, slots_between
 from watchglass_alerts.state import AlertState, Observation
-from watchglass_store import Store, StoreRejected
+from watchglass_store import Store
 
 MAX_SLOTS = 20_000
 
@@ -95,7 +96,7 @@ def backtest(store: Store, rule: Rule, since: datetime, until: datetime) -> Back
     """Replay a rule over stored history. Nothing is written.
 
     Args:
-        store: where to read; not as the read-only user, who may not set the limits of a query.
+        store: where to read.
         rule: in the table or not.
         since: the first slot is the first after this; aware.
         until: the last slot is at or before this; aware.
@@ -107,15 +108,8 @@ def backtest(store: Store, rule: Rule, since: datetime, until: datetime) -> Back
     times = slots_between(since, until, rule.interval_s)
     if not 0 < len(times) <= MAX_SLOTS:
         raise RuleError([f"{len(times):,} slots between {since:%F %T} and {until:%F %T}; from 1 to {MAX_SLOTS:,} work"])
-    turns, points = replay(rule, ((time, _measure(store, rule, time)) for time in times))
+    turns, points = replay(rule, measure_slots(store, rule, times))
     return BacktestReport(rule, since.astimezone(UTC), until.astimezone(UTC), len(times), tuple(turns), points)
-
-
-def _measure(store: Store, rule: Rule, time: datetime) -> Measured | str:
-    try:
-        return SlotMeasures(store, time).measure(rule)
-    except StoreRejected as error:
-        return f"query failed: {error.name}: {error}"
 
 
 def _turn(change: Change) -> Turn:

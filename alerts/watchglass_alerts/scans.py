@@ -80,15 +80,8 @@ class Scans:
         return [self._answer(scan, question) for scan, question in self._asked(rule)]
 
     def _asked(self, rule: Rule) -> Iterator[tuple[Scan, Question]]:
-        share, measure = rule.share_of, rule.measure
-        line: Line | None = None
-        if share is not None and share.above is not None:
-            line = ("above", share.above, "")
-        elif share is not None and share.below is not None:
-            line = ("below", share.below, "")
-        elif share is not None:
-            line = ("label", 0.0, share.label or "")
-        question = Question(rule.subject, tuple(sorted(rule.filters.items())), line)
+        measure = rule.measure
+        question = Question(rule.subject, tuple(sorted(rule.filters.items())), line_of(rule))
         for offset_s, length_s in rule.windows:
             end = self._slot - timedelta(seconds=offset_s)
             quantiles = measure.source is Source.CALLS and measure.kind is Kind.QUANTILE
@@ -187,6 +180,16 @@ class Scans:
             limit=MAX_GROUPS,
         )
         return rows
+
+
+def line_of(rule: Rule) -> Line | None:
+    """Which scores `share_of` counts."""
+    share = rule.share_of
+    if share is None:
+        return None
+    if share.above is not None:
+        return ("above", share.above, "")
+    return ("below", share.below, "") if share.below is not None else ("label", 0.0, share.label or "")
 
 
 def _by_member(rows: Iterable[Row]) -> dict[int, list[Row]]:

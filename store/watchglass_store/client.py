@@ -92,7 +92,7 @@ class Store:
     ) -> list[dict[str, Any]]:
         """Return the rows as dictionaries, in order."""
         with translated(self._where, reading=True):
-            result = self._client.query(sql, parameters=_bound(sql, parameters), settings=_settings(settings))
+            result = self._client.query(sql, parameters=_bound(sql, parameters), settings=self._settable(settings))
         names = result.column_names
         return [dict(zip(names, row, strict=True)) for row in result.result_rows]
 
@@ -110,6 +110,10 @@ class Store:
                 types = [column_type.name for column_type in result.column_types]
                 frame = self._client.query_df(one_row_of(result.column_names, types)).iloc[:0]
         return with_signed_integers(frame)
+
+    def _settable(self, settings: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """Limits of one query, without those that this user may not set because the server sets its own."""
+        return {name: value for name, value in (settings or {}).items() if self._may_set(name)} or None
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]], *, deduplication_token: str = "") -> None:
         """Insert rows, in one block as far as possible.
@@ -134,6 +138,10 @@ class Store:
             self._client.insert(
                 table, [[row[column] for column in columns] for row in rows], column_names=columns, settings=settings
             )
+
+    def _may_set(self, name: str) -> bool:
+        """False for the editor of the embedded server, which sets what an insert needs by itself."""
+        return not self._client.server_settings[name].readonly
 
     def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
         """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle"."""

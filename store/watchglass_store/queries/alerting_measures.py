@@ -30,9 +30,9 @@ Filters = Mapping[str, Sequence[str]]
 """Field to accepted values."""
 Line = tuple[str, float, str]
 """('above' or 'below', a value, '') or ('label', 0.0, a label): which scores `matching` counts."""
-_LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000}
+LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000}
 
-_MINUTES = """
+MINUTES = """
 SELECT {dimensions}
     sum(t.calls) AS calls, sum(t.errors) AS errors,
     sum(t.input_tokens) AS input_tokens, sum(t.output_tokens) AS output_tokens, sum(t.cost_usd) AS cost_usd,
@@ -43,7 +43,7 @@ WHERE t.minute >= {{start:DateTime('UTC')}} AND t.minute < {{end:DateTime('UTC')
 {group_by}
 """
 
-_MINUTE_QUANTILES = """,
+MINUTE_QUANTILES = """,
     quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.duration_s_quantiles) AS duration_s_quantiles,
     quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
@@ -78,13 +78,13 @@ _CALL_QUANTILES = """,
     ) AS time_to_first_token_s_quantiles
 """
 
-_CALL_SUMS = """
+CALL_SUMS = """
     sum(b.calls) AS calls, sum(b.errors) AS errors,
     sum(b.input_tokens) AS input_tokens, sum(b.output_tokens) AS output_tokens, sum(b.cost_usd) AS cost_usd,
     sum(b.duration_s_sum) AS duration_s_sum, sum(b.duration_s_sum_squares) AS duration_s_sum_squares,
     sum(b.time_to_first_token_calls) AS time_to_first_token_calls
 """
-_MERGED_QUANTILES = """,
+MERGED_QUANTILES = """,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.duration_s_quantiles) AS duration_s_quantiles,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
@@ -92,7 +92,7 @@ _MERGED_QUANTILES = """,
 # Of a score that was written twice the later one counts, and of two versions of an evaluator the one that scored the
 # call last, unless versions are told apart. Without FINAL, which would read all scores of the day to merge them: the
 # time of a call does not change, so all are in the window or none.
-_SCORES = """
+SCORES = """
 SELECT {dimensions}
     count() AS scores, avgState(t.value) AS mean, varSampStableState(t.value) AS variance,
     quantilesState(0.05, 0.5, 0.95, 0.99)(t.value) AS value_quantiles,
@@ -110,7 +110,7 @@ FROM (
 {group_by}
 """
 
-_SCORE_SUMS = """
+SCORE_SUMS = """
     sum(b.scores) AS scores, avgMerge(b.mean) AS mean, varSampStableMerge(b.variance) AS variance,
     quantilesMerge(0.05, 0.5, 0.95, 0.99)(b.value_quantiles) AS value_quantiles,
     sumForEach(b.matching) AS matching
@@ -157,16 +157,16 @@ def call_measures(
         `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN without data). A set without calls has no row.
     """
     whole_minutes = int(start.timestamp()) % 60 == 0 and int(end.timestamp()) % 60 == 0
-    dimensions = _dimensions(sets, group_by, CALL_FIELDS)
-    states = _MINUTE_QUANTILES if whole_minutes else _CALL_QUANTILES
-    scan = (_MINUTES if whole_minutes else _CALLS).format(
+    dimensions = dimensions_of(sets, group_by, CALL_FIELDS)
+    states = MINUTE_QUANTILES if whole_minutes else _CALL_QUANTILES
+    scan = (MINUTES if whole_minutes else _CALLS).format(
         dimensions="".join(f"t.{field} AS {field}, " for field in dimensions),
         group_by=_group_by(dimensions),
         quantiles=states if quantiles else "",
     )
-    sums = _CALL_SUMS + (_MERGED_QUANTILES if quantiles else "")
+    sums = CALL_SUMS + (MERGED_QUANTILES if quantiles else "")
     sql, bound = _by_set(scan, sums, sets, group_by, size="calls")
-    return store.query(sql, bound | {"start": start, "end": end, "limit": limit}, settings=_LIMITS)
+    return store.query(sql, bound | {"start": start, "end": end, "limit": limit}, settings=LIMITS)
 
 
 def score_measures(
@@ -200,22 +200,24 @@ def score_measures(
         (of the sample, NaN below two), `value_quantiles` ([p05, p50, p95, p99]) and `matching`, a count for each line.
         A set without scores has no row.
     """
-    dimensions = _dimensions(sets, group_by, SCORE_FIELDS)
-    scan = _SCORES.format(
+    dimensions = dimensions_of(sets, group_by, SCORE_FIELDS)
+    conditions = [line_condition(side, index) for index, (side, _, _) in enumerate(lines)]
+    scan = SCORES.format(
         dimensions="".join(f"t.{field} AS {field}, " for field in ("name", *dimensions)),
         columns=", ".join(("name", *dimensions)),
         version="evaluator_version," if "evaluator_version" in dimensions else "",
         group_by=_group_by(("name", *dimensions)),
-        matching=f"[{', '.join(_match(side, index) for index, (side, _, _) in enumerate(lines)) or 'toUInt64(0)'}]",
+        matching=f"[{', '.join(conditions) or 'toUInt64(0)'}]",
     )
-    sql, bound = _by_set(scan, _SCORE_SUMS, sets, group_by, size="scores", also="{names:Array(String)}[i] = b.name")
+    sql, bound = _by_set(scan, SCORE_SUMS, sets, group_by, size="scores", also="{names:Array(String)}[i] = b.name")
     for index, (_, line, label) in enumerate(lines):
         bound |= {f"line_{index}": line, f"label_{index}": label}
     bound |= {"names": list(names), "wanted_names": sorted(set(names)), "start": start, "end": end, "limit": limit}
-    return store.query(sql, bound, settings=_LIMITS)
+    return store.query(sql, bound, settings=LIMITS)
 
 
-def _match(side: str, index: int) -> str:
+def line_condition(side: str, index: int) -> str:
+    """Whether a score is among those that a line counts, 1 or 0; its parameters are `line_N` and `label_N`."""
     condition = {
         "above": f"t.value > {{line_{index}:Float64}}",
         "below": f"t.value < {{line_{index}:Float64}}",
@@ -224,7 +226,12 @@ def _match(side: str, index: int) -> str:
     return f"toUInt64({condition})"
 
 
-def _dimensions(sets: Sequence[Filters], group_by: Sequence[str], allowed: frozenset[str]) -> list[str]:
+def dimensions_of(sets: Sequence[Filters], group_by: Sequence[str], allowed: frozenset[str]) -> list[str]:
+    """The fields that any set filters or groups by.
+
+    Raises:
+        ValueError: one is not allowed.
+    """
     used = {field for filters in sets for field in filters} | set(group_by)
     if used - allowed:
         raise ValueError(f"unknown fields {sorted(used - allowed)}; allowed: {sorted(allowed)}")
