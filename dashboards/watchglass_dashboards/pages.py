@@ -43,6 +43,13 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "Every score with how sure it is, by time, value and slice, and the worst calls",
     ),
+    "drift": PageInfo(
+        "watchglass_dashboards.views.drift:page",
+        "Drift",
+        ":material/ssid_chart:",
+        "Quality",
+        "Whether prompts, answers and scores still come from where they came from, and what changed",
+    ),
     "compare": PageInfo(
         "watchglass_dashboards.views.compare:page",
         "Compare",

@@ -18,6 +18,8 @@ from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrat
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
 
+from .drift_seed import drift_results
+
 #: Text that an attacker would send; shown everywhere that captured text is shown.
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'><iframe src='https://evil.example/f'></iframe>"
@@ -295,13 +297,16 @@ class Seeded:
         return {score["span_id"] for score in self.seed.scores}
 
 
-def _fill(server: EmbeddedServer, seed: Seed, alert_events: list[dict[str, Any]]) -> Seeded:
+def _fill(
+    server: EmbeddedServer, seed: Seed, alert_events: list[dict[str, Any]], drift: list[dict[str, Any]]
+) -> Seeded:
     owner, reader = _database(server)
     store = connect(owner, Path())
     store.insert("otel_traces", seed.spans)
     store.insert("llm_call_parts", seed.calls)
     store.insert("scores", seed.scores)
     store.insert("alert_events", alert_events)
+    store.insert("drift_results", drift)
     store.close()
     return Seeded(seed, reader)
 
@@ -313,7 +318,7 @@ def _now() -> datetime:
 @pytest.fixture(scope="session")
 def seeded(server: EmbeddedServer) -> Seeded:
     """Two days of calls of two applications, with scores and alerts."""
-    return _fill(server, _make_seed(_now()), _alert_events(_now()))
+    return _fill(server, _make_seed(_now()), _alert_events(_now()), drift_results(_now()))
 
 
 @pytest.fixture(scope="session")
@@ -321,7 +326,7 @@ def hostile(server: EmbeddedServer) -> Seeded:
     """One trace with `hostile_text` in every place that captured text can take."""
     seed = Seed(_now())
     _hostile(seed, _now() - timedelta(minutes=3))
-    return _fill(server, seed, _hostile_alert_events(_now()))
+    return _fill(server, seed, _hostile_alert_events(_now()), drift_results(_now(), HOSTILE))
 
 
 @pytest.fixture(scope="session")
@@ -334,7 +339,7 @@ def deep(server: EmbeddedServer) -> Seeded:
     """One trace of 2000 spans."""
     seed = Seed(_now())
     _deep(seed, _now() - timedelta(minutes=3))
-    return _fill(server, seed, [])
+    return _fill(server, seed, [], [])
 
 
 @pytest.fixture(scope="session")
