@@ -8,10 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+
+# No timed tests: an example that is slow on a busy machine is not wrong.
+settings.register_profile("watchglass", deadline=None)
+settings.load_profile("watchglass")
 
 
 def _free_port() -> int:

@@ -69,7 +69,7 @@ def with_hex_ids(value: Any, name: str = "") -> Any:
     return base64.b64decode(value).hex() if name in IDS else value
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @pytest.mark.parametrize("request_type", REQUESTS)
 @given(data=st.data())
 def test_every_message_survives_its_json_form(request_type: type[Message], data: st.DataObject) -> None:
@@ -80,7 +80,6 @@ def test_every_message_survives_its_json_form(request_type: type[Message], data:
     assert again.SerializeToString(deterministic=True) == message.SerializeToString(deterministic=True)
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | texts() | st.sampled_from(["spans"]),
     lambda inner: st.lists(inner) | st.dictionaries(texts() | st.sampled_from(
         ["resourceSpans", "scopeSpans", "spans", "traceId", "attributes", "value", "arrayValue", "values"]), inner),

@@ -71,7 +71,7 @@ def test_kinds(text: str, kinds: list[str]) -> None:
 TEXTS = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=40, max_size=40)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(
     values=st.lists(
         st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=40, max_size=40

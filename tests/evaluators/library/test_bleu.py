@@ -31,7 +31,7 @@ def test_by_hand() -> None:
     assert score.explanation == "5/6 3/5 1/4 0/3 runs of 1 to 4 words matched; 6 words against 6"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(PUNCTUATED)
 @example("&amp;quot; a-\nb <skipped> 1,000.50 -3 U.S. e.g., a.b,c 3-4 x-y .5 ,,,...")
 @example(" \u2028\x1c x\x85")
@@ -39,7 +39,7 @@ def test_the_tokens_are_sacrebleus(library, text: str) -> None:
     assert tokenize_13a(text) == library._preprocess_segment(text).split()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TEXTS, TEXTS)
 @example("", "")
 @example("a", "")
