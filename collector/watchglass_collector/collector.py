@@ -80,11 +80,13 @@ class Collector:
 
         Safe without `start` and when called again; a stopped collector cannot be started.
         """
+        give_up = time.monotonic() + self._stop_timeout_s
         self._grpc.stop()
         self._http.stop()
         if self._keys is not None:
             self._keys.stop()
-        give_up = time.monotonic() + self._stop_timeout_s
+        for drain in self._drains:
+            drain.finish_soon()
         for drain in self._drains:
             drain.finish(max(0.0, give_up - time.monotonic()))
         self._spool.close()

@@ -17,6 +17,8 @@ _log = logging.getLogger("watchglass.collector")
 _POLL_S: Final = 0.05
 _FIRST_BACKOFF_S: Final = 0.1
 _LONGEST_BACKOFF_S: Final = 5.0
+_LEAVE_S: Final = 0.5
+"""How long an insert that is under way is waited for when time is up."""
 
 
 class Drain:
@@ -40,13 +42,20 @@ class Drain:
         """Start emptying."""
         self._thread.start()
 
-    def finish(self, timeout_s: float) -> None:
-        """Seal and insert what there is, for at most so long; then stop."""
+    def finish_soon(self) -> None:
+        """Seal and insert what there is, then stop; does not wait."""
         self._stop_after_last.set()
+
+    def finish(self, timeout_s: float) -> None:
+        """Seal and insert what there is, for at most so long; then stop.
+
+        An insert that the store does not answer is left alone: its segment stays, and the next start repeats it.
+        """
+        self.finish_soon()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
             self._stop.set()
-            self._thread.join()
+            self._thread.join(_LEAVE_S)
 
     def _run(self) -> None:
         backoff_s = _FIRST_BACKOFF_S

@@ -1,3 +1,4 @@
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from watchglass_collector.counters import Counters
 from watchglass_collector.drain import Drain
 from watchglass_collector.signals import TRACES
 from watchglass_collector.spool import Record, Spool
-from watchglass_store import Store
+from watchglass_store import LateStore, Store
 
 MakeTraces = Callable[..., ExportTraceServiceRequest]
 
@@ -143,5 +144,33 @@ def test_damage_on_disk_is_set_aside_and_the_rest_is_stored(
     counts = again.wait_until_empty()
     assert (counts["stored"], counts["damaged_regions"]) == (4, 2)
     assert again.quarantined() == [".damaged", ".damaged"]
+    again.drain.finish(5)
+    again.spool.close()
+
+
+def test_an_insert_that_is_never_answered_does_not_hold_up_the_end(
+    viewed_store: Store, make_traces: MakeTraces, tmp_path: Path
+) -> None:
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def open_store() -> Store:
+        is_asked.set()
+        may_answer.wait()
+        return viewed_store
+
+    bench = Bench(LateStore(open_store), tmp_path)
+    bench.accept(make_traces(2).SerializeToString(), 2)
+    bench.drain.start()
+    assert is_asked.wait(60)
+    bench.drain.finish(0)
+    bench.spool.close()
+    may_answer.set()
+    # What was under way may end now or not at all; the segment is the next start's business.
+    bench.wait_for(lambda: bench.counters.get().get("store_retries", 0) == 1)
+    assert len(list((tmp_path / TRACES.name).iterdir())) == 1
+    again = Bench(viewed_store, tmp_path)
+    again.drain.start()
+    again.wait_until_empty()
+    assert again.stored() == 2
     again.drain.finish(5)
     again.spool.close()

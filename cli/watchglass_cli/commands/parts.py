@@ -1,13 +1,16 @@
 """`watchglass collect | evaluate | alert | dashboard`: each part as a process of its own."""
 
 import contextlib
+import logging
 import os
 
 import click
 
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail, stop_on_signal
 from watchglass_cli.supervisor import die_with_parent
-from watchglass_store import EmbeddedServer
+from watchglass_store import EmbeddedServer, LateStore, Store, StoreUnavailable
+
+log = logging.getLogger("watchglass.collect")
 
 
 @click.command()
@@ -19,8 +22,7 @@ def collect(context: Context) -> None:
     watchglass collect --data /var/lib/watchglass
     WATCHGLASS_STORE__URL=clickhouse://user:pass@host:8443/watchglass?secure=true watchglass collect
     """
-    from watchglass_collector import Collector, install_views
-    from watchglass_store import migrate
+    from watchglass_collector import Collector
 
     die_with_parent()
     stop = stop_on_signal()
@@ -31,14 +33,33 @@ def collect(context: Context) -> None:
     with contextlib.ExitStack() as stack:
         if not settings.store.url:
             stack.enter_context(EmbeddedServer(settings.store, context.data_dir))
-        store = stack.enter_context(contextlib.closing(context.store()))
-        migrate(store)
-        install_views(store, settings.collector.durability, settings.collector.redaction)
+        store = stack.enter_context(contextlib.closing(LateStore(lambda: _ready_store(context))))
+        try:
+            store.open()
+        except StoreUnavailable as error:
+            if not settings.store.url:
+                raise
+            log.warning("what arrives is kept on disk until the store is there: %s", error)
         collector = Collector(settings.collector, store, context.data_dir)
         collector.start()
         stack.callback(collector.stop)
         click.echo(f"collecting OTLP on {collector.http_url} (HTTP) and {collector.grpc_target} (gRPC)", err=True)
         stop.wait()
+
+
+def _ready_store(context: Context) -> Store:
+    """The store with all its tables and views."""
+    from watchglass_collector import install_views
+    from watchglass_store import migrate
+
+    store = context.store()
+    try:
+        migrate(store)
+        install_views(store, context.settings.collector.durability, context.settings.collector.redaction)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 @click.command()

@@ -95,6 +95,7 @@ class Spool:
         self._changed = threading.Condition()
         self._commit_lock = threading.Lock()
         self._closing = False
+        self._is_closed = False
         self._committer = threading.Thread(target=self._commit_forever, name="spool-commit", daemon=True)
         self._committer.start()
 
@@ -238,8 +239,14 @@ class Spool:
             return stream.sealed[0] if stream.sealed else None
 
     def remove(self, segment: Segment, *, quarantined_bytes: int = 0) -> None:
-        """Delete a segment that is in the store or in quarantine; its digests stay known."""
+        """Delete a segment that is in the store or in quarantine; its digests stay known.
+
+        Raises:
+            SpoolLocked: the spool is closed, and its directory may be another process's by now.
+        """
         with self._commit_lock:
+            if self._is_closed:
+                raise SpoolLocked("the spool is closed: the segment is stored again, and dropped by its token")
             self._accepted.persist(segment.digests)
             segment.path.unlink(missing_ok=True)
             if self._is_synced:
@@ -271,6 +278,7 @@ class Spool:
         with self._commit_lock:
             for signal in self._streams:
                 self._seal(signal)
+            self._is_closed = True
         os.close(self._lock_file)
 
 
