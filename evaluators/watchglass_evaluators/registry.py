@@ -18,11 +18,18 @@ BUILTIN: dict[str, str] = {
     "bleu": "watchglass_evaluators.library.bleu:Bleu",
     "chrf": "watchglass_evaluators.library.chrf:Chrf",
     "chrf_plus": "watchglass_evaluators.library.chrf_plus:ChrfPlus",
+    "coherence": "watchglass_evaluators.library.coherence:Coherence",
+    "entailment": "watchglass_evaluators.library.entailment:Entailment",
+    "perplexity": "watchglass_evaluators.library.perplexity:Perplexity",
     "profanity": "watchglass_evaluators.library.profanity:Profanity",
     "refusal": "watchglass_evaluators.library.refusal:Refusal",
     "response_length": "watchglass_evaluators.library.response_length:ResponseLength",
     "rouge": "watchglass_evaluators.library.rouge:Rouge",
     "ter": "watchglass_evaluators.library.ter:Ter",
+    "semantic_answer_relevance": "watchglass_evaluators.library.semantic_answer_relevance:SemanticAnswerRelevance",
+    "semantic_context_relevance": "watchglass_evaluators.library.semantic_context_relevance:SemanticContextRelevance",
+    "semantic_similarity": "watchglass_evaluators.library.semantic_similarity:SemanticSimilarity",
+    "support": "watchglass_evaluators.library.support:Support",
     "toxicity": "watchglass_evaluators.library.toxicity:Toxicity",
 }
 

@@ -20,7 +20,7 @@ from watchglass_evaluators.evaluator import (
 from watchglass_evaluators.scoring import evaluate
 
 ODD_TEXTS: dict[str, str] = {
-    "plain": "The order was sent on Monday, 2 March, and should arrive within 3 days.",
+    "plain": "The order was sent on Monday, 2 March. It should arrive within 3 days.",
     "whitespace": " \t\r\n\u00a0\u2003 ",
     "emoji only": "👩‍👩‍👧‍👦🎉🏳️‍🌈",
     "NUL and bidi": "a\x00b \u202egnirts\u202c \u2066x\u2069 \ufeff",

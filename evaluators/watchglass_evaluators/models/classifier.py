@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from watchglass_evaluators.evaluator import EvaluatorUnavailable
 from watchglass_evaluators.models.encoder import FAMILIES, PackedEncoder
 from watchglass_evaluators.models.packing import Ids
 from watchglass_evaluators.models.running import Pack, PackRunner
@@ -55,7 +56,15 @@ class Classifier:
         return np.split(rows, np.cumsum(counts)[:-1]) if counts else []
 
     def pair_logits(self, pairs: Sequence[tuple[str, str]]) -> Matrix:
-        """Return pairs × labels."""
+        """Return pairs × labels.
+
+        Raises:
+            EvaluatorUnavailable: the model wants to be told which text a token is of, as BERT does.
+        """
+        if getattr(self._model.config, "type_vocab_size", 0) > 1:
+            raise EvaluatorUnavailable(
+                f"a {self._model.config.model_type} model for pairs is not supported: use a RoBERTa or a DeBERTa"
+            )
         return self._rows(self.tokens.paired(pairs))
 
     def _rows(self, parts: Iterable[Sequence[Ids]]) -> Matrix:

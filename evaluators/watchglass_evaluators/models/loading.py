@@ -47,7 +47,7 @@ def load_classifier(weights: Weights, config: ModelsConfig, files: str = "") -> 
     Returns:
         The model in fp32 on the processor, and its tokenizer.
     """
-    with _quiet(), _explained(weights):
+    with _quiet(), explained(weights):
         if weights.path.is_file():
             return _load_checkpoint(weights, config, files)
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -58,7 +58,7 @@ def load_classifier(weights: Weights, config: ModelsConfig, files: str = "") -> 
 
 def read_labels(weights: Weights, config: ModelsConfig) -> list[str]:
     """Read a classifier's labels, in the order of its outputs, without loading it."""
-    with _explained(weights):
+    with explained(weights):
         if weights.path.is_file():
             found = _checkpoint(weights, config)["config"]["dataset"]["args"]["classes"]
         else:
@@ -69,7 +69,7 @@ def read_labels(weights: Weights, config: ModelsConfig) -> list[str]:
 
 def load_encoder(weights: Weights) -> tuple[Any, Any]:
     """Load an encoder without a head; returns it in fp32 on the processor, and its tokenizer."""
-    with _quiet(), _explained(weights):
+    with _quiet(), explained(weights):
         from transformers import AutoModel, AutoTokenizer
 
         model = AutoModel.from_pretrained(weights.path, **_local())
@@ -78,7 +78,7 @@ def load_encoder(weights: Weights) -> tuple[Any, Any]:
 
 def load_language_model(weights: Weights) -> tuple[Any, Any]:
     """Load a causal language model; returns it in fp32 on the processor, and its tokenizer."""
-    with _quiet(), _explained(weights):
+    with _quiet(), explained(weights):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         model: Any = AutoModelForCausalLM.from_pretrained(weights.path, **_local())
@@ -92,7 +92,8 @@ def _local() -> dict[str, Any]:
 
 
 @contextmanager
-def _explained(weights: Weights) -> Iterator[None]:
+def explained(weights: Weights) -> Iterator[None]:
+    """Turn what a library says about weights it cannot use into a reason to wait."""
     try:
         yield
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:

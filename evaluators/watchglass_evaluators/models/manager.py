@@ -11,6 +11,8 @@ from watchglass_evaluators.models.weights import Weights, find_weights
 
 if TYPE_CHECKING:
     from watchglass_evaluators.models.classifier import Classifier
+    from watchglass_evaluators.models.embedder import Embedder
+    from watchglass_evaluators.models.language_model import LanguageModel
 
 _shared: dict[str, "Models"] = {}
 _shared_lock = threading.Lock()
@@ -33,6 +35,8 @@ class Models:
         self.config = config
         self.lock = threading.RLock()
         self._classifiers: dict[Weights, Classifier] = {}
+        self._embedders: dict[Weights, Embedder] = {}
+        self._language_models: dict[Weights, LanguageModel] = {}
 
     @cached_property
     def device(self) -> Device:
@@ -84,6 +88,50 @@ class Models:
                     model, tokenizer, device=device, budget=self.batch_tokens, threads=self.tokenizer_threads
                 )
             return self._classifiers[weights]
+
+    def embedder(self) -> "Embedder":
+        """Return the sentence encoder.
+
+        Raises:
+            EvaluatorUnavailable: its weights are not there or cannot be loaded.
+        """
+        from watchglass_evaluators.models.embedder import Embedder
+        from watchglass_evaluators.models.loading import explained, load_encoder
+
+        weights = self.weights("embedding")
+        with self.lock:
+            if weights not in self._embedders:
+                device = self.device
+                model, tokenizer = load_encoder(weights)
+                with explained(weights):
+                    self._embedders[weights] = Embedder(
+                        model,
+                        tokenizer,
+                        weights.path,
+                        device=device,
+                        budget=self.batch_tokens,
+                        threads=self.tokenizer_threads,
+                    )
+            return self._embedders[weights]
+
+    def language_model(self) -> "LanguageModel":
+        """Return the causal language model.
+
+        Raises:
+            EvaluatorUnavailable: its weights are not there or cannot be loaded.
+        """
+        from watchglass_evaluators.models.language_model import LanguageModel
+        from watchglass_evaluators.models.loading import load_language_model
+
+        weights = self.weights("language_model")
+        with self.lock:
+            if weights not in self._language_models:
+                device = self.device
+                model, tokenizer = load_language_model(weights)
+                self._language_models[weights] = LanguageModel(
+                    model, tokenizer, device=device, budget=self.batch_tokens
+                )
+            return self._language_models[weights]
 
     @property
     def batch_tokens(self) -> int:

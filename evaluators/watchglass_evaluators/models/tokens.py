@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, TypeVar
 
-from watchglass_evaluators.models.packing import Ids, windows
+from watchglass_evaluators.models.packing import OVERLAP, Ids, windows
 
 PART = 128
 """Texts that are cut into tokens, and handed to the device, together."""
@@ -19,17 +19,19 @@ Result = TypeVar("Result")
 class Tokens:
     """A tokenizer of the transformers package with threads of its own."""
 
-    def __init__(self, tokenizer: Any, *, longest: int, threads: int) -> None:
+    def __init__(self, tokenizer: Any, *, longest: int, threads: int, overlap: int = OVERLAP) -> None:
         """Wrap a tokenizer.
 
         Args:
             tokenizer: gives a text one special token at each end.
             longest: the most tokens the model reads, special ones included.
             threads: how many parts are in work ahead of the device. The tokenizer lets other threads run meanwhile.
+            overlap: tokens that neighbouring windows of a long text share.
         """
         self._tokenizer = tokenizer
         self._longest = longest
         self._threads = threads
+        self._overlap = overlap
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tokens")
 
     def windowed(self, texts: Sequence[str]) -> Iterator[list[list[Ids]]]:
@@ -42,7 +44,7 @@ class Tokens:
 
     def _windows_of(self, texts: Sequence[str]) -> list[list[Ids]]:
         found = self._tokenizer(list(texts), truncation=False, return_attention_mask=False, verbose=False)
-        return [windows(ids, self._longest) for ids in found["input_ids"]]
+        return [windows(ids, self._longest, overlap=self._overlap) for ids in found["input_ids"]]
 
     def _pairs_of(self, pairs: Sequence[tuple[str, str]]) -> list[Ids]:
         first, second = zip(*pairs, strict=True)

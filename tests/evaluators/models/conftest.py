@@ -161,3 +161,26 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TinyModel]
         return made[family]
 
     return get
+
+
+def make_language_model(folder: Path, *, context: int) -> Path:
+    """A tiny GPT-2 with random weights."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(8)
+    tokenizer = _bytes(folder)
+    tokenizer.backend_tokenizer.post_processor = _plain()
+    tokenizer.save_pretrained(folder)
+    config = GPT2Config(vocab_size=len(tokenizer), n_positions=context, n_embd=32, n_layer=2, n_head=2)
+    model = GPT2LMHeadModel(config).eval()
+    for parameter in model.parameters():
+        parameter.data *= 4
+    model.save_pretrained(folder)
+    return folder
+
+
+def _plain() -> Any:
+    from tokenizers import processors
+
+    return processors.ByteLevel(trim_offsets=False)
