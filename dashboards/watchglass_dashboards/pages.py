@@ -43,6 +43,13 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "Every score with how sure it is, by time, value and slice, and the worst calls",
     ),
+    "safety": PageInfo(
+        "watchglass_dashboards.views.safety:page",
+        "Safety",
+        ":material/shield:",
+        "Quality",
+        "Toxicity, personal data, secrets, prompt injection and refusals: how many calls, of which kind, and which",
+    ),
     "drift": PageInfo(
         "watchglass_dashboards.views.drift:page",
         "Drift",

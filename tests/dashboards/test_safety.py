@@ -36,7 +36,7 @@ NO_TEXT = {"icon", "icon_position", "key", "width", "color", "delta_color", "cha
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {
     "label", "count", "percent", "percent_range", "seconds", "whole", "usd", "score", "change", "clock", "zone_name",
-    "len", "detail", "verdict_line", "change_line", "moment", "_limit_said",
+    "len", "detail", "verdict_line", "change_line", "moment", "_limit_said", "title_of",
     "_evidence", "fresh_line", "page", "sum", "min", "max",
 }  # fmt: skip
 #: Functions whose own arguments are such texts already; their callers are checked.

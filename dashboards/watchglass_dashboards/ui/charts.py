@@ -187,27 +187,33 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
     return vega(spec, rows, ink, HEIGHT)
 
 
-def band(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: int) -> dict[str, Any]:
-    """A mean over time with its 95 % interval.
+def band(
+    rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink, *, height: int, is_share: bool = False
+) -> dict[str, Any]:
+    """A mean or a share over time with its 95 % interval.
 
     Args:
         rows: `time` (Unix ms), `mean`, `low`, `high` (None where unknown) and `n`; at least one.
         span_ms: Length of the time range, for the labels of its axis.
         ink: Colours.
         height: Pixels.
+        is_share: Shown in per cent.
     """
     x = {"field": "time", "type": "temporal"}
     edges = [row[name] for row in rows for name in ("mean", "low", "high") if row[name] is not None]
     lowest, highest = min(edges), max(edges)
     room = (highest - lowest) * 0.05 or abs(highest) * 0.1 or 1.0
-    y = {
-        "type": "quantitative",
-        "scale": {"domain": [lowest - room, highest + room], "zero": False, "nice": 3},
-        "axis": {**axis(ink), "format": "~r" if highest < 10_000 else "~s", "tickCount": 3},
-    }
+    scale = {"domain": [lowest - room, highest + room], "zero": False, "nice": 3}
+    form = "~r" if highest < 10_000 else "~s"
+    if is_share:
+        scale, form = {"domain": [0, min(1.0, highest + room)]}, "~%"
+    y = {"type": "quantitative", "scale": scale, "axis": {**axis(ink), "format": form, "tickCount": 3}}
     tip = [
         {"field": "time", "type": "temporal", "format": "%d %b %H:%M"},
-        *({"field": name, "type": "quantitative", "format": ".3~r"} for name in ("mean", "low", "high")),
+        *(
+            {"field": name, "type": "quantitative", "format": ".1%" if is_share else ".3~r"}
+            for name in ("mean", "low", "high")
+        ),
         {"field": "n", "type": "quantitative", "format": ",.0f"},
     ]
     line = {"type": "line", "color": ink.primary, "strokeWidth": 1.8, "point": {"size": 12, "color": ink.primary}}

@@ -142,6 +142,45 @@ def dots(
     return vega({"layer": layers}, rows, ink, _ROW * len(rows) + (_FRAME_WITH_LEGEND if by_verdict else _FRAME))
 
 
+def bars(rows: Sequence[Mapping[str, Any]], ink: Ink, *, form: str = ",.0f") -> dict[str, Any]:
+    """Amounts side by side, one horizontal bar each, in the order given.
+
+    Args:
+        rows: `name` and `value`; at least one.
+        ink: Colours.
+        form: d3 format of values.
+    """
+    y = {
+        "field": "name",
+        "type": "nominal",
+        "sort": None,
+        "axis": {**axis(ink), "labelLimit": 230, "labelOverlap": False, "grid": False, "labelPadding": 8},
+    }
+    x = {
+        "field": "value",
+        "type": "quantitative",
+        "scale": {"domain": [0, max(row["value"] for row in rows) * 1.15 or 1]},
+        "axis": None,
+    }
+    layers = [
+        {
+            "mark": {
+                "type": "bar",
+                "color": ink.primary,
+                "opacity": 0.85,
+                "cornerRadiusEnd": 2,
+                "height": {"band": 0.7},
+            },
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "mark": {"type": "text", "align": "left", "dx": 5, "color": ink.label, "fontSize": 11},
+            "encoding": {"x": x, "y": y, "text": {"field": "value", "type": "quantitative", "format": form}},
+        },
+    ]
+    return vega({"layer": layers}, rows, ink, 24 * len(rows) + 12)
+
+
 def _colours(names: Sequence[str], colours: Sequence[str]) -> dict[str, Any]:
     return {
         "type": "nominal",

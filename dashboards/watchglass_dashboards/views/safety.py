@@ -1,0 +1,170 @@
+"""Safety: how many calls each check flags and how sure that is, of which kind, and which calls."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from watchglass_dashboards.data import read
+from watchglass_dashboards.ui import charts, format, interval_charts
+from watchglass_dashboards.ui.filters import selection, viewer_zone
+from watchglass_dashboards.ui.first_span import first_span
+from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
+from watchglass_dashboards.ui.palette import ink
+from watchglass_dashboards.ui.quality import score_bucket_s
+from watchglass_dashboards.ui.stats import wilson
+from watchglass_dashboards.ui.text import label, one_line, option
+from watchglass_store.queries import pages_safety as queries
+from watchglass_store.queries import pages_traces
+from watchglass_store.queries.pages import Scope
+
+
+def page() -> None:
+    """Draw the page."""
+    fresh = fresh_line()
+    if fresh.last_received is None:
+        first_span(fresh.spans)
+        return
+    chosen = selection()
+    scope = chosen.scope(datetime.now(UTC))
+    with st.skeleton(height=400):
+        rows = read(queries.flags, scope)
+    if not rows:
+        nothing("No safety check scored calls of this time range. Choose a longer one, or switch one on.")
+        return
+    bucket_s = score_bucket_s(chosen.bucket_s)
+    _numbers(rows, read(queries.flag_series, scope, bucket_s))
+    left, right = st.columns([1.35, 1], gap="small")
+    with left:
+        _course(scope, rows, bucket_s)
+    with right:
+        _kinds(scope)
+    _calls(scope)
+
+
+def title_of(row: dict[str, Any]) -> str:
+    """'pii_prompt' -> 'pii in prompts'; safe in markdown."""
+    name = row["name"]
+    if name.endswith("_prompt"):
+        return f"{label(name.removesuffix('_prompt').replace('_', ' '), 40)} in prompts"
+    return label(name.replace("_", " "), 40)
+
+
+def _numbers(rows: Sequence[dict[str, Any]], course: Sequence[dict[str, Any]]) -> None:
+    courses: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
+    for point in course:
+        courses[point["name"], point["evaluator"]].append(point["n_flagged"] / point["n"])
+    with st.grid(5, min_column_width=165, gap="small"):
+        for row in rows:
+            low, high = wilson(row["n_flagged"], row["n"])
+            share = row["n_flagged"] / row["n"] if row["n"] else None
+            rests_on = f"95 % interval {format.percent_range(low, high)} · {row['n_flagged']:,} of {row['n']:,}"
+            if row["n_unscored"]:
+                rests_on += f" · {row['n_unscored']:,} unscored"
+            kpi(title_of(row), format.percent(share), rests_on, trend=courses[row["name"], row["evaluator"]])
+
+
+def share_rows(course: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `pages_safety.flag_series` as `charts.band` takes them."""
+    rows = []
+    for point in course:
+        low, high = wilson(point["n_flagged"], point["n"])
+        share = point["n_flagged"] / point["n"]
+        rows.append({"time": point["bucket"] * 1000, "mean": share, "low": low, "high": high, "n": point["n"]})
+    return rows
+
+
+def _course(scope: Scope, rows: Sequence[dict[str, Any]], bucket_s: int) -> None:
+    with card("Flagged over time", f"share of each {format.whole(bucket_s)} with its 95 % interval"):
+        names = [option(f"{row['name']} / {row['evaluator']}") for row in rows]
+        chosen = st.selectbox(
+            "Check",
+            names,
+            key="check",
+            bind="query-params",
+            format_func=option,
+            label_visibility="collapsed",
+            width=300,
+        )
+        row = rows[names.index(chosen)]
+        course = [
+            point
+            for point in read(queries.flag_series, scope, bucket_s)
+            if (point["name"], point["evaluator"]) == (row["name"], row["evaluator"])
+        ]
+        if not course:
+            nothing("No call of this time range has a value.")
+            return
+        span_ms = round((scope.end - scope.start).total_seconds() * 1000)
+        spec = charts.band(share_rows(course), span_ms, ink(), height=charts.HEIGHT, is_share=True)
+        st.vega_lite_chart(spec, key="flag_course", width="stretch")
+
+
+def kind_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `pages_safety.kinds` as `interval_charts.bars` takes them."""
+    return [
+        {"name": f"{one_line(row['name'].replace('_', ' '), 24)}: {one_line(row['kind'], 30)}", "value": row["calls"]}
+        for row in found[:12]
+    ]
+
+
+def _kinds(scope: Scope) -> None:
+    with card("Kinds of findings", "flagged calls, by what was found"):
+        found = read(queries.kinds, scope)
+        if found:
+            st.vega_lite_chart(interval_charts.bars(kind_rows(found), ink()), key="kinds", width="stretch")
+        else:
+            nothing("Nothing was flagged with a kind.")
+
+
+def _calls(scope: Scope) -> None:
+    with card("Flagged calls", "the newest 50"):
+        found = read(queries.flagged_calls, scope)
+        if not found:
+            nothing("No call of this time range was flagged.")
+            return
+        ids = [(row["trace_id"], row["span_id"]) for row in found]
+        calls = read(pages_traces.calls, ids, pages_traces.CallFilter(scope=scope))
+        by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
+        config = st.column_config
+        st.dataframe(
+            flagged_frame(found, by_id),
+            hide_index=True,
+            row_height=34,
+            placeholder=format.GAP,
+            key="flagged",
+            column_config={
+                "time": config.DatetimeColumn(
+                    "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118
+                ),
+                "found": config.ListColumn("Flagged by", width=200),
+                "prompt": config.TextColumn("Prompt", width=290),
+                "answer": config.TextColumn("Answer", width=290),
+                "service": config.TextColumn("Service", width=110),
+                "model": config.TextColumn("Model", width=130),
+                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=55),
+            },
+        )
+
+
+def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `pages_safety.flagged_calls` with the texts of their calls."""
+    shown = []
+    for row in found:
+        call = calls.get((row["trace_id"], row["span_id"]), {})
+        shown.append(
+            {
+                "time": datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
+                "found": [one_line(name.replace("_", " "), 40) for name in row["found"]],
+                "prompt": one_line(call.get("prompt", ""), 160) or None,
+                "answer": one_line(call.get("answer", ""), 160) or None,
+                "service": one_line(row["service"], 60) or None,
+                "model": one_line(row["call_model"], 60) or None,
+                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+            }
+        )
+    return pd.DataFrame(shown)
