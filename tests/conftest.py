@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 from watchglass_store.address import Address
-from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, READONLY, load_credentials
 
 # No timed tests: an example that is slow on a busy machine is not wrong.
 settings.register_profile("watchglass", deadline=None)
@@ -75,6 +75,13 @@ def readonly_config(store_config: StoreConfig, store: Store, server: EmbeddedSer
     """Settings that lead to the database of `store` as the read-only user."""
     password = load_credentials(server.data_dir).readonly
     return StoreConfig(url=replace(Address.parse(store_config.url), username=READONLY, password=password).url)
+
+
+@pytest.fixture
+def editor_config(store_config: StoreConfig, store: Store, server: EmbeddedServer) -> StoreConfig:
+    """Settings that lead to the database of `store` as the editor."""
+    password = load_credentials(server.data_dir).editor
+    return StoreConfig(url=replace(Address.parse(store_config.url), username=EDITOR, password=password).url)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ class Store:
         columns = list(rows[0])
         if any(row.keys() != rows[0].keys() for row in rows):
             raise ValueError(f"rows for {table} must all have the columns {', '.join(columns)}")
-        settings = dict(WRITE_SETTINGS)
+        settings = {name: value for name, value in WRITE_SETTINGS.items() if self._may_set(name)}
         if deduplication_token:
             settings["insert_deduplication_token"] = deduplication_token
         with translated(self._where, refused_by_driver=_UNFIT):
@@ -179,15 +179,14 @@ def connect(config: StoreConfig, data_dir: Path, *, readonly: bool = False) -> S
     if config.url:
         return _server(Address.parse(config.url), readonly=readonly)
     credentials = load_credentials(data_dir)
-    address = Address(
-        host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host),
-        port=config.port,
-        username=ADMINISTRATOR,
-        password=credentials.administrator,
-    )
-    if readonly:
-        address = replace(address, username=READONLY, password=credentials.readonly)
-    return Store(address)
+    name, password = (READONLY, credentials.readonly) if readonly else (ADMINISTRATOR, credentials.administrator)
+    return Store(replace(embedded_address(config), username=name, password=password))
+
+
+def embedded_address(config: StoreConfig) -> Address:
+    """Where the embedded store listens, as nobody in particular."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)
+    return Address(host=host, port=config.port, username="", password="")
 
 
 def _server(address: Address, *, readonly: bool) -> Store:

@@ -40,6 +40,10 @@ def wire(server: EmbeddedServer) -> Iterator[Wire]:
     store = connect(StoreConfig(url=address.url), Path())
     migrate(store)
     store.close()
-    passwords = {"default": credentials.administrator, "readonly": credentials.readonly}
+    passwords = {
+        "default": credentials.administrator,
+        "readonly": credentials.readonly,
+        "editor": credentials.editor,
+    }
     with httpx.Client(base_url=server.url, trust_env=False, timeout=60) as client:
         yield Wire(client, address.database, passwords)

@@ -1,4 +1,7 @@
-"""Users of the embedded endpoint: `default` may do everything, `readonly` may read. Passwords are made at random."""
+"""Users of the embedded endpoint: `default` may do everything, `readonly` may read, `editor` may read and add settings.
+
+Passwords are made at random.
+"""
 
 import json
 import os
@@ -10,6 +13,7 @@ from watchglass_store.errors import StoreUnavailable
 
 ADMINISTRATOR = "default"
 READONLY = "readonly"
+EDITOR = "editor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,7 @@ class Credentials:
 
     administrator: str = field(repr=False)
     readonly: str = field(repr=False)
+    editor: str = field(repr=False)
 
 
 def credentials_path(data_dir: Path) -> Path:
@@ -34,7 +39,9 @@ def load_credentials(data_dir: Path) -> Credentials:
     path = credentials_path(data_dir)
     try:
         users = json.loads(path.read_text(encoding="utf-8"))
-        return Credentials(administrator=_text(users[ADMINISTRATOR]), readonly=_text(users[READONLY]))
+        return Credentials(
+            administrator=_text(users[ADMINISTRATOR]), readonly=_text(users[READONLY]), editor=_text(users[EDITOR])
+        )
     except FileNotFoundError:
         raise StoreUnavailable(f"No store in {data_dir}: start its owner first (`watchglass up --data DIR`)") from None
     except PermissionError:
@@ -54,7 +61,7 @@ def ensure_credentials(data_dir: Path) -> Credentials:
     path = credentials_path(data_dir)
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        users = {ADMINISTRATOR: secrets.token_urlsafe(32), READONLY: secrets.token_urlsafe(32)}
+        users = {name: secrets.token_urlsafe(32) for name in (ADMINISTRATOR, READONLY, EDITOR)}
         unfinished = path.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

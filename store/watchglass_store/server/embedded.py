@@ -17,7 +17,7 @@ from watchglass_store.address import DATABASE
 from watchglass_store.config import StoreConfig
 from watchglass_store.errors import StoreError
 from watchglass_store.server.app import Endpoint
-from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, ensure_credentials
+from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, READONLY, ensure_credentials
 from watchglass_store.server.engine import Engine, Scope
 from watchglass_store.server.exchange import User, Users
 from watchglass_store.server.guard import Guard
@@ -26,7 +26,9 @@ from watchglass_store.server.lanes import Lane
 WRITER_THREADS = 16
 MAX_WRITER_REQUESTS = 256
 READER_THREADS = 8
+EDITOR_THREADS = 2
 MAX_READER_REQUESTS = 64
+MAX_EDITOR_REQUESTS = 32
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10
 BACKLOG = 512
@@ -122,11 +124,13 @@ def _application(stack: contextlib.ExitStack, path: Path, data_dir: Path) -> Sta
         [
             User(ADMINISTRATOR, credentials.administrator, readonly=False),
             User(READONLY, credentials.readonly, readonly=True),
+            User(EDITOR, credentials.editor, readonly=True, edits=True),
         ]
     )
     lanes = {
         ADMINISTRATOR: Lane("watchglass-store", threads=WRITER_THREADS, requests=MAX_WRITER_REQUESTS),
         READONLY: Lane("watchglass-store-readonly", threads=READER_THREADS, requests=MAX_READER_REQUESTS),
+        EDITOR: Lane("watchglass-store-editor", threads=EDITOR_THREADS, requests=MAX_EDITOR_REQUESTS),
     }
     for lane in lanes.values():
         stack.callback(lane.close)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from watchglass_store.server import editing
 from watchglass_store.server.compression import Decoder
 from watchglass_store.server.engine import Scope
 from watchglass_store.server.guard import LIMITS, check_database, check_settings
@@ -54,6 +55,9 @@ class User:
     name: str
     password: str = field(repr=False)
     readonly: bool
+    """Statements are guarded and run with readonly=1."""
+    edits: bool = False
+    """May insert into the tables of settings besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,16 @@ class Exchange:
             session_id=self.values.get("session_id", ""),
             session_timeout_s=float(timeout),
             session_must_exist=self.values.get("session_check") == "1",
+        )
+
+    def editing_scope(self, database: str) -> Scope:
+        """Return what an editor's insert runs in; the database is the one used when the client names none."""
+        check_database(self.values.get("database", ""))
+        return Scope(
+            user=self.user.name,
+            database=self.values.get("database") or database,
+            settings=editing.settings(self.settings),
+            frozen_settings={},
         )
 
     async def body(self) -> AsyncIterator[bytes]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+from watchglass_store.server import editing
 from watchglass_store.server import statement as statements
 from watchglass_store.server.engine import Engine
 from watchglass_store.server.exchange import Exchange
@@ -105,20 +106,28 @@ class Insert:
             Problem: The user may not write.
             OSError: There is no place for the data.
         """
-        if exchange.user.readonly:
+        self._edits = exchange.user.edits
+        if exchange.user.readonly and not self._edits:
             raise readonly("Cannot execute query in readonly mode. For queries over HTTP, use the default user.")
+        if self._edits:
+            head = editing.checked(head)
+        scope = exchange.editing_scope if self._edits else exchange.scope
         with ExitStack() as stack:
-            self._handle = stack.enter_context(engine.handle(exchange.scope(engine.database)))
+            self._handle = stack.enter_context(engine.handle(scope(engine.database)))
             self._file = stack.enter_context(tempfile.TemporaryFile(dir=engine.directory))
             self._head = head
+            self._written = 0
             self._stack = stack.pop_all()
 
     def append(self, data: bytes) -> None:
         """Keep some data.
 
         Raises:
-            Problem: The disk is full.
+            Problem: The disk is full, or an editor sends too much.
         """
+        self._written += len(data)
+        if self._edits:
+            editing.check_size(self._written)
         try:
             self._file.write(data)
         except OSError as error:
