@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "watchglass_cli.commands.score:score",
     "rules": "watchglass_cli.commands.rules:rules",
     "alerts": "watchglass_cli.commands.alerts:alerts",
+    "users": "watchglass_cli.commands.users:users",
     "keys": "watchglass_cli.commands.keys:keys",
     "bench": "watchglass_cli.commands.bench:bench",
 }

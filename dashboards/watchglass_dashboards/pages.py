@@ -7,6 +7,10 @@ from importlib import import_module
 
 import streamlit as st
 
+from watchglass_dashboards import access
+from watchglass_dashboards.access import Actor
+from watchglass_dashboards.config import Role
+
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
@@ -17,7 +21,9 @@ class PageInfo:
     icon: str
     section: str  # heading in the sidebar
     subtitle: str = ""
-    is_hidden: bool = False  # reached by links only; draws its own header and has no filter row
+    is_hidden: bool = False  # reached by links only; draws its own header
+    has_filters: bool = True  # the filter row stands above it
+    needs: Role = "viewer"  # who sees it
 
 
 #: Address -> page; the first is the start page.
@@ -64,14 +70,16 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "Two models, prompt versions, services or times side by side, with 95 % intervals",
     ),
-    "trace": PageInfo("watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True),
+    "trace": PageInfo(
+        "watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True, has_filters=False
+    ),
 }
 
 
 def page(address: str) -> st.Page:
     """The Streamlit page at an address; its module is imported when it is opened."""
     info = PAGES[address]
-    run = update_wrapper(partial(_run, info.target), _run)
+    run = update_wrapper(partial(_run, info.target, info.needs), _run)
     return st.Page(
         run,
         title=info.title,
@@ -87,15 +95,17 @@ def address_of(opened: st.Page) -> str:
     return opened.url_path or next(iter(PAGES))
 
 
-def by_section() -> dict[str, list[st.Page]]:
-    """All pages as `st.navigation` takes them."""
+def by_section(viewer: Actor) -> dict[str, list[st.Page]]:
+    """The pages that a viewer may see, as `st.navigation` takes them."""
     sections: dict[str, list[st.Page]] = {}
     for address, info in PAGES.items():
-        sections.setdefault(info.section, []).append(page(address))
+        if viewer.may(info.needs):
+            sections.setdefault(info.section, []).append(page(address))
     return sections
 
 
-def _run(target: str) -> None:
+def _run(target: str, needs: Role) -> None:
+    access.require(needs)
     module, name = target.split(":")
     function: Callable[[], None] = getattr(import_module(module), name)
     function()

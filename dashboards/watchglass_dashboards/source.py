@@ -22,6 +22,11 @@ class Source:
     store: StoreConfig
     data_dir: Path
 
+    @property
+    def home(self) -> Path:
+        """The dashboard's own folder."""
+        return self.data_dir / "dashboard"
+
     def to_json(self) -> str:
         """The text for `SOURCE_VARIABLE`."""
         return orjson.dumps({"store": self.store.model_dump(), "data_dir": str(self.data_dir)}).decode()

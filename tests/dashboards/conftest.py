@@ -13,13 +13,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import watchglass_dashboards
+from watchglass_dashboards import DashboardConfig, Installation
+from watchglass_dashboards.installation import INSTALLATION_VARIABLE
 from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 from watchglass_store.address import Address
-from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, load_credentials
 
 from .drift_seed import drift_results
 
+#: Nobody logs in; the collector is where nobody listens.
+INSTALLATION = Installation(DashboardConfig())
 #: Text that an attacker would send; shown everywhere that captured text is shown.
 HOSTILE = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=2'><iframe src='https://evil.example/f'></iframe>"
@@ -268,7 +272,7 @@ def _make_seed(now: datetime) -> Seed:
 
 
 def _database(server: EmbeddedServer) -> tuple[StoreConfig, StoreConfig]:
-    """A fresh database: settings of its administrator and of its read-only user."""
+    """A fresh database: settings of its administrator, and of the editor, who may read as `readonly` does."""
     known = load_credentials(server.data_dir)
     address = Address(
         host="127.0.0.1",
@@ -277,7 +281,7 @@ def _database(server: EmbeddedServer) -> tuple[StoreConfig, StoreConfig]:
         password=known.administrator,
         database=f"pages_{secrets.token_hex(6)}",
     )
-    reader = replace(address, username=READONLY, password=known.readonly)
+    reader = replace(address, username=EDITOR, password=known.editor)
     store = connect(StoreConfig(url=address.url), Path())
     migrate(store)
     store.close()
@@ -361,8 +365,15 @@ def view(seeded: Seeded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cal
     """view(address, **query) -> the page, run in this process; `source=` for another store."""
     app = Path(watchglass_dashboards.__file__).parent / "app.py"
 
-    def run(address: str, *, source: StoreConfig = seeded.reader, **query: str) -> AppTest:
+    def run(
+        address: str,
+        *,
+        source: StoreConfig = seeded.reader,
+        installation: Installation = INSTALLATION,
+        **query: str,
+    ) -> AppTest:
         monkeypatch.setenv(SOURCE_VARIABLE, Source(source, tmp_path).to_json())
+        monkeypatch.setenv(INSTALLATION_VARIABLE, installation.to_json())
         test = AppTest.from_file(str(app), default_timeout=30)
         test._page_hash = _page_hash(address)
         for name, value in query.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import watchglass_dashboards
-from watchglass_dashboards import DashboardConfig, command
+from watchglass_dashboards import DashboardConfig, Installation, command
 from watchglass_dashboards.security import policy, script_hashes
 from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import StoreConfig
@@ -18,14 +18,14 @@ REMOTE = StoreConfig(url="clickhouse://reader:hunter2@127.0.0.1:8123/watchglass"
 def test_the_users_streamlit_settings_are_left_behind(monkeypatch, tmp_path):
     monkeypatch.setenv("STREAMLIT_THEME_BASE", "dark")
     monkeypatch.setenv("PATH_TO_KEEP", "x")
-    _, environment = command(DashboardConfig(), REMOTE, tmp_path)
+    _, environment = command(Installation(DashboardConfig()), REMOTE, tmp_path)
     assert "STREAMLIT_THEME_BASE" not in environment
     assert environment["PATH_TO_KEEP"] == "x"
     assert Path(environment["HOME"]).is_relative_to(tmp_path)
 
 
 def test_passwords_are_in_the_environment_only(tmp_path):
-    argv, environment = command(DashboardConfig(port=1234), REMOTE, tmp_path)
+    argv, environment = command(Installation(DashboardConfig(port=1234)), REMOTE, tmp_path)
     assert not [word for word in argv if "hunter2" in word]
     assert argv[argv.index("--server.port") + 1] == "1234"
     assert Source.from_environment(environment) == Source(REMOTE, tmp_path.resolve())

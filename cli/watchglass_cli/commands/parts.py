@@ -3,14 +3,19 @@
 import contextlib
 import logging
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail, stop_on_signal
+from watchglass_cli.settings import DEFAULT_FILE
 from watchglass_cli.supervisor import die_with_parent
 from watchglass_store import EmbeddedServer, LateStore, Store, StoreUnavailable
 
 log = logging.getLogger("watchglass.collect")
+
+if TYPE_CHECKING:
+    from watchglass_dashboards import Installation
 
 
 @click.command()
@@ -98,6 +103,25 @@ def alert(context: Context) -> None:
         engine.run_forever(stop)
 
 
+def installation(context: Context) -> "Installation":
+    """What the dashboard is told about the rest."""
+    from watchglass_dashboards import Installation
+
+    settings = context.settings
+    collector = settings.collector
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(collector.host, collector.host)
+    scheme = "https" if collector.tls_certificate else "http"
+    file = context.config_file or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
+    return Installation(
+        config=settings.dashboard,
+        collector_url=settings.dashboard.collector_url or f"{scheme}://{host}:{collector.http_port}",
+        collector_grpc=f"{host}:{collector.grpc_port}",
+        needs_key=collector.requires_keys,
+        file=str(file.absolute()) if file else "",
+        sections=settings.model_dump(mode="json"),
+    )
+
+
 @click.command()
 @common
 def dashboard(context: Context) -> None:
@@ -106,9 +130,11 @@ def dashboard(context: Context) -> None:
     \b
     watchglass dashboard --data /var/lib/watchglass
     """
-    from watchglass_dashboards import command
+    from watchglass_dashboards import CannotStart, command
 
     die_with_parent()
-    settings = context.settings
-    argv, environment = command(settings.dashboard, settings.store, context.data_dir)
+    try:
+        argv, environment = command(installation(context), context.settings.store, context.data_dir)
+    except (CannotStart, ValueError) as error:
+        fail(str(error), EXIT_USAGE)
     os.execve(argv[0], argv, {**os.environ, **environment})

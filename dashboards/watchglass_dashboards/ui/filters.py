@@ -46,6 +46,7 @@ class Selection:
     environment: str
     models: tuple[str, ...]
     kind: str
+    prompt_version: str = ""
 
     def scope(self, now: datetime) -> Scope:
         """The calls chosen. Times are whole minutes, as the rollup's are, so that answers can be cached.
@@ -57,7 +58,9 @@ class Selection:
         else:
             end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
             start = end - _RANGES[self.range]
-        return Scope(start, end, self.service, self.environment, self.models, _OPERATIONS[self.kind])
+        return Scope(
+            start, end, self.service, self.environment, self.models, _OPERATIONS[self.kind], self.prompt_version
+        )
 
     @property
     def bucket_s(self) -> int:
@@ -107,6 +110,7 @@ def filters() -> None:
             label_visibility="collapsed",
             width=220,
         )
+        version = _choice("Prompt version", "prompt", "prompt_version", since, "All prompts", 150)
         kind = st.selectbox(
             "Kind of operation",
             list(_OPERATIONS),
@@ -115,7 +119,9 @@ def filters() -> None:
             label_visibility="collapsed",
             width=170,
         )
-    st.session_state[_SELECTION] = Selection(chosen, between, service or "", environment or "", tuple(models), kind)
+    st.session_state[_SELECTION] = Selection(
+        chosen, between, service or "", environment or "", tuple(models), kind, version or ""
+    )
     st.session_state[_ADDRESS] = st.query_params.to_dict()
 
 
@@ -150,7 +156,17 @@ def _between() -> tuple[datetime, datetime] | None:
         tz = viewer_zone()
         text = f"{clock(between[0], tz)} – {clock(between[1], tz, date=between[0].date() != between[1].date())}"
         st.button(text, icon=":material/close:", icon_position="right", key="unzoom", on_click=_forget_between)
+        _link_to_calls()
     return between
+
+
+def _link_to_calls() -> None:
+    """From a zoomed chart to what it is made of."""
+    from watchglass_dashboards import pages  # which knows the pages, which know the filters
+
+    st.page_link(
+        pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=st.query_params.to_dict()
+    )
 
 
 def _forget_between() -> None:

@@ -4,15 +4,17 @@ Arguments named `title`, `value` or `detail` are markdown: callers pass constant
 `ui.text.label(...)`, never captured text as it came. `tests/dashboards/test_safety.py` checks the callers.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from watchglass_dashboards.access import NotAllowed, NotLoggedIn
 from watchglass_dashboards.data import read
+from watchglass_dashboards.ui.export import csv_button
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.format import clock, count, seconds, zone_name
 from watchglass_dashboards.ui.text import untrusted
@@ -34,6 +36,10 @@ def guarded() -> Iterator[None]:
     """Turn the store's two failures into a page that says what to do; a failed query is never an empty chart."""
     try:
         yield
+    except NotLoggedIn as reason:
+        st.warning(f"**{reason}** Load the page again to log in.", icon=":material/lock:")
+    except NotAllowed as reason:
+        st.warning(f"**{reason}** An administrator can change it.", icon=":material/lock:")
     except StoreUnavailable:
         st.error(
             "**The store does not answer.** Nothing is lost: the collector keeps what arrives until the store is back. "
@@ -73,17 +79,30 @@ def fresh_line() -> Freshness:
         parts.append(f"{count(fresh.backlog)} calls to evaluate")
     if fresh.evaluation_errors:
         parts.append(f"{count(fresh.evaluation_errors)} evaluations failed in 24 h")
+    parts.append(f"{count(fresh.quarantined)} quarantined in 24 h")
     st.caption(" · ".join([*parts, f"times in {zone_name(tz, now)}"]))
     return fresh
 
 
-def card(title: str, subtitle: str = "") -> DeltaGenerator:
-    """A bordered card with a title; what is drawn in it follows."""
+def card(
+    title: str, subtitle: str = "", *, rows: Sequence[Mapping[str, Any]] | None = None, key: str = ""
+) -> DeltaGenerator:
+    """A bordered card with a title; what is drawn in it follows.
+
+    Args:
+        title: What it shows.
+        subtitle: Unit and how it was counted.
+        rows: The data of its chart or table; a button downloads them as CSV.
+        key: Names that button and its file; needed with `rows`.
+    """
     box = st.container(border=True, height="stretch", gap="small")
     with box.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{title}**", width="content")
         if subtitle:
             st.caption(subtitle, width="content")
+        if rows is not None:
+            st.space("stretch")
+            csv_button(f"watchglass_{key}", rows, key=f"csv_{key}")
     return box
 
 

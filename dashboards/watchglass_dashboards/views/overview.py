@@ -1,22 +1,22 @@
 """Overview: traffic, latency, tokens, cost and scores of every deployed model, and what fires."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
-from watchglass_dashboards import pages
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
 from watchglass_dashboards.ui.alerts import alert_strip, delivery_line
-from watchglass_dashboards.ui.filters import Selection, parse_between, selection
+from watchglass_dashboards.ui.filters import Selection, selection
 from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import card, fresh_line, guarded, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.quality import quality, score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import clean
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_overview as queries
 
 REFRESH = "15s"
@@ -93,6 +93,15 @@ def by_status(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: 
     return rows
 
 
+def by_time(times: Sequence[int], lines: Mapping[str, Sequence[float | None]]) -> list[dict[str, Any]]:
+    """The lines of a chart as rows for a file, in the units of the store; `time` is a bucket's start."""
+    starts = [datetime.fromtimestamp(time, UTC) for time in times]
+    return [
+        {"time": at, **dict(zip(lines, values, strict=True))}
+        for at, *values in zip(starts, *lines.values(), strict=True)
+    ]
+
+
 def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
@@ -160,29 +169,27 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
     colours = ink()
     per = format.whole(bucket_s)
     left, right = st.columns(2, gap="small")
-    with left, card("Traffic", f"calls per {per} · drag to see the calls of that time"):
+    with (
+        left,
+        card("Traffic", f"calls per {per} · drag to zoom", rows=by_status(course, times, bucket_s), key="traffic"),
+    ):
         span_ms = len(times) * bucket_s * 1000
-        event = st.vega_lite_chart(
-            charts.traffic(by_status(course, times, bucket_s), span_ms, colours),
-            key="traffic",
-            on_select="rerun",
-            selection_mode="zoom",
-            width="stretch",
-        )
-        _link_to_dragged(event)
-    with right, card("Latency", "end to end, quantiles of each bucket"):
-        shown, unit = charts.in_readable_unit(
-            {name: column(course, times, "duration_s", at) for at, name in enumerate(("p50", "p95", "p99"))}
-        )
+        zoomable(charts.traffic(by_status(course, times, bucket_s), span_ms, colours), key="traffic")
+    latency = {name: column(course, times, "duration_s", at) for at, name in enumerate(("p50", "p95", "p99"))}
+    with right, card("Latency", "end to end, quantiles of each bucket", rows=by_time(times, latency), key="latency"):
+        shown, unit = charts.in_readable_unit(latency)
         palette = (colours.primary, colours.second, colours.third)
         st.echarts_chart(charts.lines(times, shown, unit, palette, colours), height=charts.HEIGHT, key="latency")
     left, right = st.columns(2, gap="small")
-    with left, card("Tokens", f"per {per}"):
-        tokens = {"input": column(course, times, "n_input_tokens"), "output": column(course, times, "n_output_tokens")}
+    tokens = {"input": column(course, times, "n_input_tokens"), "output": column(course, times, "n_output_tokens")}
+    with left, card("Tokens", f"per {per}", rows=by_time(times, tokens), key="tokens"):
         palette2 = (colours.primary, colours.third)
         st.echarts_chart(charts.stacked(times, tokens, "tokens", palette2, colours), height=charts.HEIGHT, key="tokens")
-    with right, card("Time to first token", "streamed calls, quantiles of each bucket"):
-        first = {name: column(course, times, "first_token_s", at) for at, name in enumerate(("p50", "p95"))}
+    first = {name: column(course, times, "first_token_s", at) for at, name in enumerate(("p50", "p95"))}
+    with (
+        right,
+        card("Time to first token", "streamed calls, quantiles of each bucket", rows=by_time(times, first), key="ttft"),
+    ):
         if any(value is not None for line in first.values() for value in line):
             shown, unit = charts.in_readable_unit(first)
             palette2 = (colours.primary, colours.second)
@@ -191,38 +198,27 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
             nothing("No call in this range was streamed.")
 
 
-def _link_to_dragged(event: Any) -> None:
-    dragged = (event.selection or {}).get("zoom", {}).get("start") if event else None
-    if not dragged:
-        return
-    start, end = (
-        datetime.fromtimestamp(edge / 1000, UTC).isoformat(timespec="seconds") for edge in sorted(dragged[:2])
-    )
-    if parse_between(start, end):
-        address = {**st.query_params.to_dict(), "from": start, "to": end}
-        st.page_link(pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=address)
-
-
 def _by_model(chosen: Selection) -> None:
     rows = read(queries.by_model, chosen.scope(datetime.now(UTC)))
     config = st.column_config
-    with card("By service and model", "most calls first"):
+    shown = [
+        {
+            "service": clean(row["service_name"], 100) or "(not named)",
+            "model": clean(row["model"], 100) or "(not named)",
+            "calls": row["n_calls"],
+            "errors": 100 * row["n_errors"] / row["n_calls"],
+            "p50": quantile(row["duration_s"], 0),
+            "p95": quantile(row["duration_s"], 1),
+            "ttft": quantile(row["first_token_s"], 1),
+            "input": row["n_input_tokens"],
+            "output": row["n_output_tokens"],
+            "cost": row["total_cost_usd"] or None,
+        }
+        for row in rows
+    ]
+    with card("By service and model", "most calls first", rows=shown, key="by_model"):
         st.dataframe(
-            [
-                {
-                    "service": clean(row["service_name"], 100) or "(not named)",
-                    "model": clean(row["model"], 100) or "(not named)",
-                    "calls": row["n_calls"],
-                    "errors": 100 * row["n_errors"] / row["n_calls"],
-                    "p50": quantile(row["duration_s"], 0),
-                    "p95": quantile(row["duration_s"], 1),
-                    "ttft": quantile(row["first_token_s"], 1),
-                    "input": row["n_input_tokens"],
-                    "output": row["n_output_tokens"],
-                    "cost": row["total_cost_usd"] or None,
-                }
-                for row in rows
-            ],
+            shown,
             hide_index=True,
             placeholder=format.GAP,
             key="by_model",

@@ -23,6 +23,7 @@ class Scope:
     environment: str = ""
     models: tuple[str, ...] = ()
     operations: tuple[str, ...] = field(default=())
+    prompt_version: str = ""
 
 
 def milliseconds(moment: datetime) -> int:
@@ -52,6 +53,9 @@ def conditions(
     if scope.environment:
         parts.append("environment = {environment:String}")
         parameters["environment"] = scope.environment
+    if scope.prompt_version:
+        parts.append("prompt_version = {prompt_version:String}")
+        parameters["prompt_version"] = scope.prompt_version
     if scope.models:
         parts.append(f"{model} IN {{models:Array(String)}}")
         parameters["models"] = list(scope.models)
@@ -85,6 +89,8 @@ class Freshness:
     """Calls that arrived after `scored_through`."""
     evaluation_errors: int
     """Failed or quarantined evaluations in the last day."""
+    quarantined: int = 0
+    """Spans and log records that the store could not take in the last day: in quarantine, or refused by it."""
 
 
 def freshness(store: Store) -> Freshness:
@@ -116,6 +122,9 @@ def freshness(store: Store) -> Freshness:
             "WHERE received_at > fromUnixTimestamp64Milli({through_ms:Int64}, 'UTC')",
             {"through_ms": milliseconds(through)},
         )[0]["calls"]
+    refused = store.query(
+        "SELECT toInt64(sum(quarantined + rejected)) AS n FROM collector_ledger WHERE hour > now() - INTERVAL 1 DAY"
+    )[0]["n"]
     has_calls = bool(newest["calls"])
     return Freshness(
         last_received=newest["last_received"] if has_calls else None,
@@ -124,6 +133,7 @@ def freshness(store: Store) -> Freshness:
         scored_through=through,
         backlog=backlog,
         evaluation_errors=evaluators["failed"],
+        quarantined=refused,
     )
 
 
@@ -132,14 +142,14 @@ def choices(store: Store, column: str, start: datetime, *, limit: int = 500) -> 
 
     Args:
         store: The store.
-        column: `service_name`, `environment` or `model`.
+        column: `service_name`, `environment`, `model` or `prompt_version`.
         start: Only what was called since.
         limit: Most values returned.
 
     Raises:
         ValueError: `column` is none of those.
     """
-    if column not in ("service_name", "environment", "model"):
+    if column not in ("service_name", "environment", "model", "prompt_version"):
         raise ValueError(f"no filter on {column!r}")
     rows = store.query(
         f"""

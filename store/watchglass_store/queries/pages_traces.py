@@ -41,7 +41,7 @@ class CallFilter:
         """True where `llm_calls_by_time` alone can answer, at a cost that grows with the rows asked for."""
         scope = self.scope
         plain = not (self.search or self.status or self.min_duration_s or self.who)
-        return plain and self.order == "newest" and not (scope.environment or scope.models)
+        return plain and self.order == "newest" and not (scope.environment or scope.models or scope.prompt_version)
 
 
 def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> list[CallId]:

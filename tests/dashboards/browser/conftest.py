@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from watchglass_dashboards import DashboardConfig, command
+from watchglass_dashboards import DashboardConfig, Installation, command
 from watchglass_store import StoreConfig
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -23,7 +23,7 @@ class Dashboard:
     """The real process."""
 
     def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
-        argv, environment = command(DashboardConfig(port=port), source, folder)
+        argv, environment = command(Installation(DashboardConfig(port=port)), source, folder)
         self.url = f"http://127.0.0.1:{port}"
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
