@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import secrets
+import sys
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -38,7 +39,7 @@ def add(context: Context, name: str, role: str, password_stdin: bool) -> None:
     """
     if not name.strip() or len(name) > 100:
         fail("a user's name has 1 to 100 characters", EXIT_USAGE)
-    password = click.get_text_stream("stdin").readline().rstrip("\r\n") if password_stdin else _asked()
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
     try:
         hashed = hash_password(password, secrets.token_bytes(16))
     except ValueError as error:
