@@ -1,5 +1,6 @@
 """Calls per second of each evaluator on one core, beside its library on the same texts in the same run."""
 
+import json
 import random
 import statistics
 import sys
@@ -21,13 +22,26 @@ _COMMON = tuple(
 )
 
 
+_TOOLS = json.dumps(
+    [
+        {
+            "name": "search",
+            "parameters": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]},
+        }
+    ]
+)
+_TOOL_CALL = json.dumps(
+    [{"role": "assistant", "parts": [{"type": "tool_call", "name": "search", "arguments": {"q": "shipping"}}]}]
+)
+
+
 def run(*, quick: bool) -> list[dict[str, Any]]:
     """Measure.
 
     Returns:
-        One object per evaluator that can run: `name`, `calls_per_s`, `library`, `library_calls_per_s` and
-        `max_abs_difference` between the two's values. A rate is the median over alternated rounds, in CPU seconds of
-        one thread. Without a library that does the same, or where it is not installed, the last two are None.
+        One object per evaluator that can run and needs no GPU: `name`, `calls_per_s`, `library`, `library_calls_per_s`
+        and `max_abs_difference` between the two's values. A rate is the median over alternated rounds, in CPU seconds
+        of one thread. Without a library that does the same, or where it is not installed, the last two are None.
     """
     count, rounds = QUICK if quick else WHOLE
     calls = make_calls(count)
@@ -38,13 +52,15 @@ def run(*, quick: bool) -> list[dict[str, Any]]:
         except EvaluatorUnavailable as error:
             sys.stderr.write(f"{name}: {error}\n")
             continue
+        if evaluator.spec.device != "cpu":  # benchmarks/gpu.py has those
+            continue
         label, library = LIBRARIES.get(name, ("", lambda: None))
-        rows.append(_compare(name, evaluator, label, library(), calls, rounds))
+        rows.append(_compare(name, evaluator, label, library(), _suited(name, calls), rounds))
     return rows
 
 
 def make_calls(count: int, *, seed: int = 1) -> list[Call]:
-    """Make answers and their references: English-like word frequencies, one word in five replaced, some left out."""
+    """Make prompts, answers, contexts and references: English-like words, one in five replaced, some left out."""
     choice = random.Random(seed)
     rare = ["".join(choice.choices("abcdefghijklmnopqrstuvwxyz", k=choice.randint(3, 10))) for _ in range(5_000)]
     calls = []
@@ -52,8 +68,24 @@ def make_calls(count: int, *, seed: int = 1) -> list[Call]:
         reference = [_word(choice, rare) for _ in range(_WORDS)]
         kept = (word for word in reference if choice.random() > 0.1)
         answer = [word if choice.random() > 0.2 else _word(choice, rare) for word in kept]
-        calls.append(Call(response_text=" ".join(answer), reference_text=" ".join(reference)))
+        calls.append(
+            Call(
+                prompt_text=" ".join(reference[:20]),
+                response_text=" ".join(answer),
+                context_text=" ".join(reference),
+                reference_text=" ".join(reference),
+                output_messages=_TOOL_CALL,
+                tool_definitions=_TOOLS,
+            )
+        )
     return calls
+
+
+def _suited(name: str, calls: Sequence[Call]) -> Sequence[Call]:
+    """Give an evaluator of a format answers in that format, since it leaves out all others."""
+    if name != "json_format":
+        return calls
+    return [call.with_texts({"response_text": json.dumps({"words": call.response_text.split()})}) for call in calls]
 
 
 def _word(choice: random.Random, rare: Sequence[str]) -> str:
