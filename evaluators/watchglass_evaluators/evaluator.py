@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 Column = Literal[
-    "prompt_text", "response_text", "context_text", "reference_text", "output_messages", "tool_definitions"
+    "prompt_text",
+    "response_text",
+    "context_text",
+    "reference_text",
+    "output_messages",
+    "tool_definitions",
+    "tool_call_arguments",
+    "tool_call_result",
 ]
+Level = Literal["call", "trace", "session"]
 Direction = Literal["higher_is_better", "lower_is_better", "neutral"]
 Source = Literal["code", "model", "judge"]
 Device = Literal["cpu", "gpu"]
@@ -51,7 +59,7 @@ class EvaluatorSpec:
     version: str
     """Changes whenever the same call could score differently: each version is a series of its own. Never empty."""
     columns: tuple[Column, ...]
-    """The texts it needs. A call where one of them is absent is skipped, not scored."""
+    """The texts it needs. A call where one of them is absent is skipped, not scored; steps of a trace may lack them."""
     scores: tuple[ScoreSpec, ...]
     """The scores it gives, all of them to every call, in this order."""
     source: Source = "code"
@@ -66,16 +74,27 @@ class EvaluatorSpec:
     """The texts it also reads where they are there."""
     longest_text: int = 200_000
     """Longest text in characters that it is given; a call with a longer one is unscored, with that as the reason."""
+    level: Level = "call"
+    """What one score is about: a call, a whole trace, or all calls of a conversation_id."""
+    operations: tuple[str, ...] = ()
+    """Operations of the calls it scores, for example ("execute_tool",); empty = those of the settings. A trace or
+    session has all of its operations as steps."""
+    most_steps: int = 1_000
+    """Longest trace or session in calls that it is given; a longer one is unscored, with that as the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One model call as an evaluator sees it. A text that was not captured is ''."""
+    """One model call as an evaluator sees it, or a whole trace or session. A text that was not captured is ''.
+
+    A trace or session is a Call with `steps`: its prompt is that of its first step that has one, its answer that of its
+    last, other texts are ''; service, environment, model and the like are those of its first step.
+    """
 
     trace_id: str = ""
-    """32 lower-case hex digits."""
+    """32 lower-case hex digits; '' for a session."""
     span_id: str = ""
-    """16 lower-case hex digits."""
+    """16 lower-case hex digits; '' for a trace or session."""
     prompt_text: str = ""
     """The last user turn."""
     response_text: str = ""
@@ -101,12 +120,30 @@ class Call:
     prompt_version: str = ""
     """Version of the prompt template."""
     error_type: str = ""
-    """Not empty: the call failed."""
+    """Not empty: the call failed. Empty for a trace or session, whose steps may have failed."""
+    operation_name: str = ""
+    """chat, execute_tool, invoke_agent and so on, as in `llm_calls`."""
+    tool_name: str = ""
+    """The tool that was called."""
+    tool_call_arguments: str = ""
+    """What it was called with, JSON or text."""
+    tool_call_result: str = ""
+    """What it answered, JSON or text."""
+    project: str = ""
+    """Whose API key it came with."""
+    conversation_id: str = ""
+    """The session that it belongs to."""
+    duration_s: float = 0.0
+    """How long it took, in seconds; of a trace or session, from its first start to its last end."""
+    parent_span_id: str = ""
+    """The span that it is part of; '' = the trace's root."""
+    steps: tuple["Call", ...] = ()
+    """The calls of a trace or session, in order of their start; empty for a call."""
 
     @property
     def id(self) -> tuple[str, str]:
-        """(trace_id, span_id)."""
-        return self.trace_id, self.span_id
+        """(trace_id, span_id) of a call or trace; (conversation_id, '') of a session."""
+        return self.trace_id or self.conversation_id, self.span_id
 
     def text(self, column: Column) -> str:
         """Return the text of one column."""
@@ -152,6 +189,8 @@ class Evaluator(Protocol):
 
     def score(self, calls: Sequence[Call]) -> list[list[Score]]:
         """Score a batch: for every call, in order, one Score for each of `spec.scores`, in order.
+
+        At the levels "trace" and "session" every element stands for a whole one, and its calls are in `steps`.
 
         The same calls must give the same scores, alone or in any batch. Raising fails the batch; it is then tried in
         halves, so that only the calls which raise alone end with an error.

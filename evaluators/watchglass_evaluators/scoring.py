@@ -37,6 +37,9 @@ def is_sampled(evaluator: str, trace_id: str, rate: float) -> bool:
 
 def skip_reason(spec: EvaluatorSpec, call: Call) -> str:
     """Why a call is not for this evaluator, '' if it is."""
+    if spec.level != "call":
+        has_text = any(step.text(column) for step in call.steps for column in spec.columns)
+        return "" if has_text else f"no {' or '.join(spec.columns)} in any call of a {spec.level}"
     if call.error_type:
         return "the call failed"
     missing = next((column for column in spec.columns if not call.text(column)), None)
@@ -94,8 +97,10 @@ def _outcome(spec: EvaluatorSpec, call: Call, scores: Sequence[Score]) -> Outcom
 
 
 def _length_reason(spec: EvaluatorSpec, call: Call) -> str:
+    if len(call.steps) > spec.most_steps:
+        return f"a {spec.level} of more than {spec.most_steps:,} calls"
     for column in (*spec.columns, *spec.optional):
-        if len(call.text(column)) > spec.longest_text:
+        if any(len(one.text(column)) > spec.longest_text for one in call.steps or (call,)):
             return f"{column} is longer than {spec.longest_text:,} characters"
     return ""
 

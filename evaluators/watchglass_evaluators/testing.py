@@ -5,6 +5,7 @@ Needs no store. Raises AssertionError with what was broken.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from watchglass_evaluators.evaluator import (
@@ -14,6 +15,7 @@ from watchglass_evaluators.evaluator import (
     Direction,
     Evaluator,
     EvaluatorSpec,
+    Level,
     Score,
     Source,
 )
@@ -48,14 +50,15 @@ def assert_evaluator_contract(
     _check_spec(evaluator.spec)
     assert factory().spec == evaluator.spec, "two instances must have one spec"
     assert evaluator.score([]) == [], "an empty batch must give an empty list"
+    spec = evaluator.spec
     calls = [
-        Call(trace_id=f"{i:032x}").with_texts(dict.fromkeys((*evaluator.spec.columns, *evaluator.spec.optional), text))
+        _subject(spec, i, Call().with_texts(dict.fromkeys((*spec.columns, *spec.optional), text)))
         for i, text in enumerate(ODD_TEXTS.values())
     ]
     if example is not None:
         calls[0] = example
-    own = (*evaluator.spec.columns, *evaluator.spec.optional)
-    calls += [calls[0].with_texts({column: ""}) for column in own]
+    own = (*spec.columns, *spec.optional)
+    calls += [_without(calls[0], column) for column in own]
     outcomes = evaluate(evaluator, calls)
     for name, outcome in zip([*ODD_TEXTS, *(f"empty {c}" for c in own)], outcomes, strict=True):
         assert outcome.kind in ("scored", "unscored"), f"{name}: {outcome.scores[0].reason}"
@@ -70,9 +73,30 @@ def assert_evaluator_contract(
     backwards = [outcome.scores for outcome in reversed(evaluate(evaluator, calls[::-1]))]
     _assert_same(batch, backwards, "the batch in another order", tolerance)
     others: list[Column] = [column for column in COLUMNS if column not in own]
-    noisy = [call.with_texts(dict.fromkeys(others, "something else entirely")) for call in calls]
+    noise: dict[Column, str] = dict.fromkeys(others, "something else entirely")
+    noisy = [
+        replace(call.with_texts(noise), steps=tuple(step.with_texts(noise) for step in call.steps)) for call in calls
+    ]
     blind = [outcome.scores for outcome in evaluate(evaluator, noisy)]
     _assert_same(batch, blind, f"columns that its spec does not name ({', '.join(others)}) filled in", tolerance)
+
+
+def _without(call: Call, column: Column) -> Call:
+    blank: dict[Column, str] = {column: ""}
+    return replace(call.with_texts(blank), steps=tuple(step.with_texts(blank) for step in call.steps))
+
+
+def _subject(spec: EvaluatorSpec, number: int, call: Call) -> Call:
+    """Make what an evaluator scores: a call, or a trace or session of three calls with the same texts."""
+    if spec.level == "call":
+        return replace(call, trace_id=f"{number:032x}")
+    steps = tuple(
+        replace(call, trace_id=f"{number:032x}", span_id=f"{i:016x}", operation_name=operation, tool_name=tool)
+        for i, (operation, tool) in enumerate((("chat", ""), ("execute_tool", "search"), ("chat", "")))
+    )
+    texts: dict[Column, str] = {"prompt_text": call.prompt_text, "response_text": call.response_text}
+    whole = Call(trace_id=f"{number:032x}") if spec.level == "trace" else Call(conversation_id=f"conversation {number}")
+    return replace(whole.with_texts(texts), steps=steps)
 
 
 def _check_spec(spec: EvaluatorSpec) -> None:
@@ -84,6 +108,9 @@ def _check_spec(spec: EvaluatorSpec) -> None:
     assert spec.source in get_args(Source), f"source is one of {', '.join(get_args(Source))}"
     assert spec.batch_size >= 1, "a batch size of at least 1"
     assert spec.longest_text >= 1, "a longest text of at least 1 character"
+    assert spec.level in get_args(Level), f"level is one of {', '.join(get_args(Level))}"
+    assert spec.level == "call" or not spec.operations, "a trace or session has all operations: leave them out"
+    assert spec.most_steps >= 1, "a longest trace of at least 1 call"
     assert spec.cost_usd_per_call >= 0, "a cost of at least 0"
     assert spec.scores, "at least one score"
     names = [score.name for score in spec.scores]

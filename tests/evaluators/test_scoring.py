@@ -1,6 +1,8 @@
 """One bad call never spoils the rest."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -105,6 +107,37 @@ def test_what_is_not_for_an_evaluator() -> None:
     assert skip_reason(SPEC, Call(response_text="x")) == ""
     assert skip_reason(SPEC, Call()) == "no response_text"
     assert skip_reason(SPEC, Call(response_text="x", error_type="timeout")) == "the call failed"
+
+
+class Repeats:
+    """Scores whole traces: the share of steps whose answer came before."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.spec = replace(SPEC, **{"level": "trace", "most_steps": 5, **changes})
+
+    def score(self, calls: Sequence[Call]) -> list[list[Score]]:
+        return [[Score("e", float(len(c.steps) - len({s.response_text for s in c.steps})))] for c in calls]
+
+
+def test_a_trace_is_a_call_with_steps() -> None:
+    trace = Call("t", steps=(Call("t", "1", response_text="a"), Call("t", "2"), Call("t", "3", response_text="a")))
+    spec = Repeats().spec
+    assert skip_reason(spec, trace) == "", "one step with the text is enough"
+    assert skip_reason(spec, Call("t", steps=(Call("t", "1"),))) == "no response_text in any call of a trace"
+    assert skip_reason(spec, Call("t", response_text="x")) == "no response_text in any call of a trace"
+    long = replace(trace, steps=trace.steps * 2)
+    wide = replace(trace, steps=(Call("t", "1", response_text="x" * 51),))
+    outcomes = evaluate(Repeats(), [trace, long, wide])
+    assert [outcome.scores[0].value for outcome in outcomes] == [1.0, None, None]
+    assert outcomes[1].scores[0].reason == "a trace of more than 5 calls"
+    assert outcomes[2].scores[0].reason == "response_text is longer than 50 characters"
+
+
+def test_the_contract_kit_knows_traces_and_sessions() -> None:
+    assert_evaluator_contract(lambda: Repeats(longest_text=100_000))
+    assert_evaluator_contract(lambda: Repeats(longest_text=100_000, level="session"))
+    with pytest.raises(AssertionError, match="a trace or session has all operations"):
+        assert_evaluator_contract(lambda: Repeats(operations=("chat",)))
 
 
 def test_a_sample_is_a_fixed_share() -> None:

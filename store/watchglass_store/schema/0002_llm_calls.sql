@@ -72,7 +72,9 @@ CREATE TABLE llm_calls_by_time (
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     service_name LowCardinality(String),
-    operation_name LowCardinality(String)
+    operation_name LowCardinality(String),
+    conversation_id String CODEC(ZSTD(1)),
+    INDEX idx_conversation_id conversation_id TYPE bloom_filter(0.001) GRANULARITY 1
 ) ENGINE = MergeTree
 PARTITION BY toDate(received_at)
 ORDER BY received_at
@@ -107,7 +109,8 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW llm_calls_by_time_mv TO llm_calls_by_time AS
 SELECT p.received_at AS received_at, assumeNotNull(p.start_time) AS start_time, p.trace_id AS trace_id, p.span_id AS span_id,
-       ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name
+       ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name,
+       ifNull(p.conversation_id, '') AS conversation_id
 FROM llm_call_parts AS p WHERE p.operation_name IS NOT NULL;
 
 CREATE MATERIALIZED VIEW llm_calls_1m_mv TO llm_calls_1m AS

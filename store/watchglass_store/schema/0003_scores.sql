@@ -1,11 +1,13 @@
 -- Every evaluation result. Writers: evaluators; the SDK's and people's feedback through the collector.
--- One visible row per (name, evaluator, evaluator_version, trace_id, span_id): read with FINAL.
+-- One visible row per (name, evaluator, evaluator_version, trace_id, span_id, conversation_id): read with FINAL.
+-- A score of a whole trace has no span_id; one of a whole session has a conversation_id and neither of the others.
 CREATE TABLE scores (
     name LowCardinality(String),
     evaluator LowCardinality(String),
     evaluator_version LowCardinality(String),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    conversation_id String COMMENT 'the session that was scored; empty for scores of calls and traces' CODEC(ZSTD(1)),
     value Nullable(Float64) COMMENT 'NULL = unscored; error then says why' CODEC(ZSTD(1)),
     label LowCardinality(String),
     explanation String CODEC(ZSTD(3)),
@@ -16,7 +18,7 @@ CREATE TABLE scores (
     statistics Map(LowCardinality(String), Float64) COMMENT 'sums behind the value; added over rows they give the value over all of them' CODEC(ZSTD(1)),
     cost_usd Float64,
     duration_s Float64,
-    call_time DateTime64(9) COMMENT 'start_time of the call that was scored' CODEC(Delta(8), ZSTD(1)),
+    call_time DateTime64(9) COMMENT 'start_time of the call that was scored, or of the first of its trace or session' CODEC(Delta(8), ZSTD(1)),
     created_at DateTime64(3) DEFAULT now64(3),
     service_name LowCardinality(String),
     environment LowCardinality(String),
@@ -27,7 +29,7 @@ CREATE TABLE scores (
     INDEX idx_call_time call_time TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(created_at)
 PARTITION BY toDate(call_time)
-ORDER BY (name, evaluator, evaluator_version, trace_id, span_id)
+ORDER BY (name, evaluator, evaluator_version, trace_id, span_id, conversation_id)
 TTL toDate(call_time) + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
