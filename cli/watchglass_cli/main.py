@@ -18,6 +18,7 @@ COMMANDS = {
     "query": "watchglass_cli.commands.data:query",
     "migrate": "watchglass_cli.commands.data:migrate",
     "references": "watchglass_cli.commands.data:references",
+    "evaluators": "watchglass_cli.commands.evaluators:evaluators",
     "score": "watchglass_cli.commands.score:score",
     "rules": "watchglass_cli.commands.rules:rules",
     "alerts": "watchglass_cli.commands.alerts:alerts",

@@ -1,26 +1,33 @@
 """Settings of the evaluators: section `[evaluators]`, environment `WATCHGLASS_EVALUATORS__…`."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from watchglass_evaluators import registry
 from watchglass_evaluators.drift.monitors import Monitor
 from watchglass_evaluators.judge.config import JudgeConfig
-from watchglass_evaluators.judge.rubrics import PREFIX
+from watchglass_evaluators.judge.rubrics import BUILTIN, PREFIX
 from watchglass_evaluators.models.config import ModelsConfig
 from watchglass_evaluators.progress import Shard
 
+FilterColumn = Literal[
+    "service_name", "environment", "project", "model", "operation_name", "prompt_name", "prompt_version"
+]
+
 
 class EvaluatorOptions(BaseModel):
-    """What one evaluator looks at: `[evaluators.options.NAME]`."""
+    """What one evaluator looks at, unless `evaluator_settings` says otherwise: `[evaluators.options.NAME]`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sample_rate: float = Field(
         default=1.0, ge=0, le=1, description="Share of traces to score. All calls of a trace are in or out together."
     )
-    services: tuple[str, ...] = Field(default=(), description="Only calls of these services; empty = all.")
+    filters: dict[FilterColumn, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Only calls with one of these values in each of these columns; a column without values has any.",
+    )
 
 
 class EvaluatorsConfig(BaseModel):
@@ -44,6 +51,14 @@ class EvaluatorsConfig(BaseModel):
     recheck_s: Annotated[float, Field(ge=0)] = Field(
         default=60.0,
         description="Seconds after which a call that could not be scored is looked at once more, for the last time.",
+    )
+    trace_idle_s: Annotated[float, Field(gt=0)] = Field(
+        default=60.0,
+        description="Seconds without a new span after which a trace is scored as a whole; later spans: once more.",
+    )
+    session_idle_s: Annotated[float, Field(gt=0)] = Field(
+        default=600.0,
+        description="Seconds without a new call after which a session is scored as a whole; later calls: once more.",
     )
     poll_s: Annotated[float, Field(gt=0)] = Field(default=2.0, description="Seconds between two looks for new calls.")
     lookback_s: Annotated[float, Field(ge=0)] = Field(
@@ -85,8 +100,8 @@ class EvaluatorsConfig(BaseModel):
     def _consistent(self) -> Self:
         if self.recheck_s < self.settle_s:
             raise ValueError(f"recheck_s = {self.recheck_s} must not be less than settle_s = {self.settle_s}")
-        running = (*self.enabled, *(PREFIX + rubric for rubric in self.judge.rubrics))
+        known = (*registry.names(), *(PREFIX + rubric for rubric in (*BUILTIN, *self.judge.custom)))
         for name in self.options:
-            if name not in running:
-                raise ValueError(f"options.{name}: not among the enabled evaluators ({', '.join(running)})")
+            if name not in known:
+                raise ValueError(f"options.{name}: there is no such evaluator ({', '.join(known)})")
         return self

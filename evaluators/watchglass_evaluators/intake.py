@@ -1,8 +1,8 @@
 """Reads calls from the store: in the order they arrived, page by page, and their texts."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, Protocol
 
 from watchglass_evaluators.config import EvaluatorsConfig
 from watchglass_evaluators.evaluator import COLUMNS, Call, Column, EvaluatorSpec
@@ -22,16 +22,44 @@ class Page(NamedTuple):
     """Whether the end of the range is reached."""
 
 
-class Intake:
-    """What one shard has to work on."""
+class Intake(Protocol):
+    """Where the work of one level comes from."""
+
+    @property
+    def settles_after(self) -> timedelta:
+        """How long what arrived is left alone."""
+        ...
+
+    @property
+    def looks_twice(self) -> bool:
+        """Whether everything is looked at again for the last time, later."""
+        ...
+
+    def pages(self, after: Place, until: datetime, operations: Collection[str]) -> Iterator[Page]:
+        """Yield what lies behind a place, up to a time; one empty page when there is nothing."""
+        ...
+
+    def calls(self, arrivals: Sequence[Arrival], specs: Collection[EvaluatorSpec]) -> dict[CallId, Call]:
+        """Fetch what some evaluators need to see; what is not there is left out."""
+        ...
+
+    def unscored(self, arrivals: Sequence[Arrival], spec: EvaluatorSpec, *, doubtful_until: datetime) -> list[Arrival]:
+        """Leave out what was, of that received up to a time, scored since it came in."""
+        ...
+
+
+class CallIntake:
+    """Single calls."""
+
+    looks_twice = True
 
     def __init__(self, store: Store, config: EvaluatorsConfig) -> None:
         self._store = store
-        self._operations = config.operations
         self._shard = Shard.parse(config.shard)
         self._limit = config.batch_calls
+        self.settles_after = timedelta(seconds=config.settle_s)
 
-    def pages(self, after: Place, until: datetime) -> Iterator[Page]:
+    def pages(self, after: Place, until: datetime, operations: Collection[str]) -> Iterator[Page]:
         """Yield the arrivals behind a place, up to a time; one empty page when there are none."""
         while after < Place.end_of(until):
             rows = evaluation.arrivals(
@@ -39,14 +67,18 @@ class Intake:
                 since=after.received_at,
                 until=until,
                 after=after.call,
-                operations=self._operations,
+                operations=sorted(operations),
                 shard=self._shard.index,
                 shards=self._shard.count,
                 limit=self._limit,
             )
             found = [
                 Arrival(
-                    row["received_at"], CallId(row["trace_id"], row["span_id"]), row["start_time"], row["service_name"]
+                    row["received_at"],
+                    CallId(row["trace_id"], row["span_id"]),
+                    row["start_time"],
+                    row["service_name"],
+                    row["operation_name"],
                 )
                 for row in rows
             ]
@@ -60,8 +92,7 @@ class Intake:
         """Fetch what some evaluators need to see of calls; one that is not there is left out."""
         if not arrivals:
             return {}
-        needed = {column for spec in specs for column in (*spec.columns, *spec.optional)}
-        columns: list[Column] = [column for column in COLUMNS if column in needed]
+        columns = columns_for(specs)
         longest = max(spec.longest_text for spec in specs)
         days = set[date]().union(*(evaluation.storage_days(a.start_time, a.received_at) for a in arrivals))
         rows = evaluation.call_texts(
@@ -71,7 +102,7 @@ class Intake:
             columns=columns,
             longest=longest,
         )
-        if "reference_text" in needed:
+        if "reference_text" in columns:
             wanted = {row["prompt_hash"] for row in rows if not row["reference_text"]}
             answers = evaluation.golden_answers(self._store, sorted(wanted), longest=longest) if wanted else {}
             for row in rows:
@@ -94,3 +125,9 @@ class Intake:
             self._store, doubtful, name=spec.scores[0].name, evaluator=spec.name, version=spec.version
         )
         return [a for a in arrivals if a.call not in scored or scored[a.call] < a.received_at]
+
+
+def columns_for(specs: Collection[EvaluatorSpec]) -> list[Column]:
+    """The texts that some evaluators read."""
+    needed = {column for spec in specs for column in (*spec.columns, *spec.optional)}
+    return [column for column in COLUMNS if column in needed]

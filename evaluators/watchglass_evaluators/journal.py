@@ -24,6 +24,8 @@ class Work:
     spec: EvaluatorSpec
     calls: list[Call]
     """The calls it is started on."""
+    chance: float = 1.0
+    """Share of the traces that are shown to it."""
     skipped: int = 0
     """Calls seen for the first time that are not for it."""
     outcomes: list[Outcome] = field(default_factory=list)
@@ -95,6 +97,18 @@ class Journal:
         row = self._row(None, self._now(), "waiting", message=_clean(reason))
         self._insert("evaluation_log", [row | {"evaluator": name, "evaluator_version": version}])
 
+    def settings(self, told: Iterable[tuple[str, str]]) -> None:
+        """Record what evaluators were told to do: name and JSON."""
+        now = self._now()
+        rows = [self._row(None, now, "settings", message=_clean(text)) | {"evaluator": name} for name, text in told]
+        self._insert("evaluation_log", rows)
+
+    def backlog(self, counts: Iterable[tuple[EvaluatorSpec, int, datetime]]) -> None:
+        """Record how many calls wait for evaluators, and when the oldest of them was received."""
+        now = self._now()
+        rows = [self._row(spec, now, "backlog", calls=count, since=oldest) for spec, count, oldest in counts]
+        self._insert("evaluation_log", rows)
+
     def _failure(self, spec: EvaluatorSpec, now: datetime, outcome: Outcome) -> Row | None:
         if outcome.kind not in ("error", "quarantined"):
             return None
@@ -102,8 +116,8 @@ class Journal:
             spec,
             now,
             "quarantine" if outcome.kind == "quarantined" else "error",
-            trace_id=outcome.call.trace_id,
-            span_id=outcome.call.span_id,
+            trace_id=outcome.call.id[0],
+            span_id=outcome.call.id[1],
             calls=1,
             errors=1,
             message=_clean(outcome.scores[0].reason),
@@ -151,6 +165,7 @@ def _score_rows(work: Work, now: datetime) -> Iterable[Row]:
                 "evaluator_version": spec.version,
                 "trace_id": call.trace_id,
                 "span_id": call.span_id,
+                "conversation_id": call.conversation_id if spec.level == "session" else "",
                 "value": score.value,
                 "label": _clean(score.label),
                 "explanation": _clean(score.explanation),
@@ -160,7 +175,7 @@ def _score_rows(work: Work, now: datetime) -> Iterable[Row]:
                 "error": _clean(score.reason),
                 "statistics": dict(score.statistics),
                 "cost_usd": score.cost_usd,
-                "selection_probability": score.selection_probability,
+                "selection_probability": work.chance * score.selection_probability,
                 "duration_s": share_s,
                 "call_time": call.start_time,
                 "created_at": now,

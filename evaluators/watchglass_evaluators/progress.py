@@ -25,12 +25,18 @@ _LAST = CallId("\U0010ffff", "")
 
 
 class Arrival(NamedTuple):
-    """One row of `llm_calls_by_time`: a call, or a later piece of one, came in."""
+    """A call, or a later piece of one, came in; or the last call so far of a trace or session did, a while ago."""
 
     received_at: datetime
     call: CallId
+    """Of a trace or session: its id, and no span."""
     start_time: datetime
-    service_name: str
+    service_name: str = ""
+    """Of a call."""
+    operation_name: str = ""
+    """Of a call."""
+    end_time: datetime | None = None
+    """Of a trace or session: when the last of the calls that are known to be new began."""
 
     @property
     def place(self) -> "Place":
@@ -77,6 +83,11 @@ class Shard:
             raise ValueError(f"shard {text!r} is not i/n with 0 <= i < n, for example 0/4")
         return cls(int(index), int(count))
 
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Whether a label of `evaluation_log` names a shard of live traffic, and not one of a backfill."""
+        return all(part.isdecimal() for part in text.split("/"))
+
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"
 
@@ -89,6 +100,11 @@ class OpenStart:
     time: datetime
     since: datetime
     watermark: datetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        """Make one from a life's last event."""
+        return cls(row["worker"], row["time"], row["since"], row["watermark"])
 
 
 @dataclass(slots=True)
@@ -105,6 +121,11 @@ class Cursor:
     """Batches during which an earlier life died."""
     done: set[Place] = field(default_factory=set)
     """Arrivals after `rechecked` that need no second look."""
+
+    def skip_to(self, place: Place) -> None:
+        """Leave alone what arrived up to a place."""
+        self.fresh = max(self.fresh, place)
+        self.rechecked = max(self.rechecked, place)
 
     def finish(self, *, fresh: Place, last_look: datetime) -> None:
         """Move on after a look at everything up to `fresh`, where arrivals up to `last_look` were old enough."""
@@ -126,17 +147,15 @@ def resume(
         begin: where a new evaluator begins.
         recheck_s: how long after arrival a call is looked at for the last time.
     """
+    rows = [row for row in rows if Shard.is_one(row["shard"])]
     own = [row for row in rows if row["shard"] == str(shard)]
     fresh = max(map(_done, own), default=None) or _slowest_of_other_layout(rows, shard) or begin
     return Cursor(
         fresh=Place.end_of(fresh),
         rechecked=Place.end_of(fresh - timedelta(seconds=recheck_s) if rows else fresh),
-        verify_until=max([fresh, *(row["watermark"] for row in rows), *map(_done, rows)]),
-        open_starts=[
-            OpenStart(row["worker"], row["time"], row["since"], row["watermark"])
-            for row in own
-            if row["event"] == "start" and row["worker"] != worker
-        ],
+        # One tick more: a watermark lies before the millisecond in the middle of which its batch ended.
+        verify_until=max([fresh, *(row["watermark"] + TICK for row in rows), *(_done(row) + TICK for row in rows)]),
+        open_starts=[OpenStart.of(row) for row in own if row["event"] == "start" and row["worker"] != worker],
     )
 
 

@@ -22,12 +22,11 @@ class Recovery:
     """What it takes to finish other lives' work."""
 
     store: Store
-    intake: Intake
     journal: Journal
     worker: str
     clock: Callable[[], datetime]
 
-    def finish(self, slot: Slot, start: OpenStart) -> None:
+    def finish(self, slot: Slot, start: OpenStart, intake: Intake) -> None:
         """Finish a batch that killed its worker, so that a call which kills again is found and the rest is scored.
 
         The watermark stays where it is: the ordinary run passes over these calls and finds that they are done.
@@ -35,11 +34,12 @@ class Recovery:
         assert slot.evaluator is not None
         assert slot.cursor is not None
         spec = slot.evaluator.spec
-        for page in self.intake.pages(Place.end_of(start.since - TICK), start.watermark):
-            suspects = self.intake.unscored(
+        for page in intake.pages(Place.end_of(start.since - TICK), start.watermark, slot.operations):
+            suspects = intake.unscored(
                 [a for a in page.arrivals if slot.accepts(a)], spec, doubtful_until=start.watermark
             )
-            calls = {c: call for c, call in self.intake.calls(suspects, [spec]).items() if not skip_reason(spec, call)}
+            found = intake.calls(suspects, [spec])
+            calls = {c: call for c, call in found.items() if slot.takes(call) and not skip_reason(spec, call)}
             if isinstance(slot.evaluator, Selective):  # of those left out, each is looked at again in its turn
                 calls = {CallId(*call.id): call for call in slot.evaluator.select(list(calls.values()), is_last=False)}
             if not calls:
@@ -53,11 +53,11 @@ class Recovery:
                 ids=list(calls),
             )
             groups, lost = careful_groups(calls, {CallId(*call): lives for call, lives in deaths.items()})
-            work = Work(spec, [calls[c] for c in lost])
+            work = Work(spec, [calls[c] for c in lost], slot.options.sample_rate)
             work.outcomes = [without_scores(spec, call, _GIVEN_UP, "quarantined") for call in work.calls]
             self._write(slot, work)
             for group in groups:
-                work = Work(spec, [calls[c] for c in group])
+                work = Work(spec, [calls[c] for c in group], slot.options.sample_rate)
                 self.journal.start_calls(spec, group)
                 started = time.monotonic()
                 try:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from watchglass_evaluators import registry
 from watchglass_evaluators.config import EvaluatorOptions
-from watchglass_evaluators.evaluator import Evaluator, EvaluatorUnavailable
+from watchglass_evaluators.evaluator import Call, Evaluator, EvaluatorUnavailable, Level
 from watchglass_evaluators.progress import Arrival, Cursor
 from watchglass_evaluators.report import EvaluatorReport
 from watchglass_evaluators.scoring import Outcome, is_sampled
@@ -50,6 +50,12 @@ class Slot:
     options: EvaluatorOptions
     load: Callable[[str], Evaluator] = registry.load
     """Makes it, by name."""
+    usual_operations: tuple[str, ...] = ()
+    """Operations of the calls it scores where its spec names none; empty = all that the page holds."""
+    on_since: datetime | None = None
+    """When it was turned on again: what arrived before is left alone."""
+    definition: datetime | None = None
+    """Version of the stored rubric that it asks; None where it asks none."""
     evaluator: Evaluator | None = None
     cursor: Cursor | None = None
     waiting: str = ""
@@ -60,6 +66,16 @@ class Slot:
     """Calls that were skipped since its progress was last written."""
     logged_at: datetime | None = None
     """When its watermark was last written."""
+
+    @property
+    def level(self) -> Level:
+        """What one of its scores is about."""
+        return self.evaluator.spec.level if self.evaluator else "call"
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """Operations of the calls it scores."""
+        return (self.evaluator.spec.operations if self.evaluator else ()) or self.usual_operations
 
     def try_to_load(self, now: datetime) -> bool:
         """Whether it is ready; loads it where that was not done or did not work a while ago."""
@@ -78,11 +94,22 @@ class Slot:
         self.waiting, self.retry_at = reason, now + RETRY
 
     def accepts(self, arrival: Arrival) -> bool:
-        """Whether a call is inside its filter and sample."""
-        services = self.options.services
+        """Whether what arrived is inside its sample, and not outside its filter as far as that can be told by now."""
+        if not is_sampled(self.name, arrival.call.trace_id, self.options.sample_rate):
+            return False
+        if self.level != "call":
+            return True
+        services = self.options.filters.get("service_name")
         if arrival.service_name not in services if services else arrival.service_name == JUDGE_SERVICE:
             return False
-        return is_sampled(self.name, arrival.call.trace_id, self.options.sample_rate)
+        return not self.operations or arrival.operation_name in self.operations
+
+    def takes(self, call: Call) -> bool:
+        """Whether a call that it accepted is inside its filter."""
+        filters = self.options.filters
+        if call.service_name == JUDGE_SERVICE and not filters.get("service_name"):
+            return False
+        return all(getattr(call, column) in values for column, values in filters.items() if values)
 
     def report(self) -> EvaluatorReport:
         """What it did since the last report."""

@@ -76,7 +76,7 @@ from watchglass_evaluators import EvaluatorSpec, EvaluatorUnavailable, Score, Sc
 
 class Plugin:
     spec = EvaluatorSpec(
-        name={name!r}, version={version!r}, columns=("response_text",), batch_size=64,
+        name={name!r}, version={version!r}, columns=("response_text",), batch_size=64, level={level!r},
         scores=(ScoreSpec({name!r}, "higher_is_better", 0.0, 1.0, "share"),),
     )
 
@@ -84,7 +84,7 @@ class Plugin:
         return [[self.one(call)] for call in calls]
 
     def one(self, call):
-        text = call.response_text
+        text, steps = call.response_text, call.steps
 {body}
         return Score({name!r}, 1.0)
 """
@@ -94,16 +94,17 @@ class Plugin:
 def install_evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """install_evaluator(name, body) -> folder: an installed third party's evaluator, found by its entry point.
 
-    The body is the middle of a function of `text` that returns a Score, raises, or kills.
+    The body is the middle of a function of `text`, and of the `steps` of a trace or session, that returns a Score,
+    raises, or kills.
     """
 
-    def install(name: str, body: str = "pass", *, version: str = "1") -> Path:
+    def install(name: str, body: str = "pass", *, version: str = "1", level: str = "call") -> Path:
         folder = tmp_path / f"site-{name}-{version}"
         module = f"wg_{name}_{secrets.token_hex(4)}"
         info = folder / f"{module}-1.0.dist-info"
         info.mkdir(parents=True)
         indented = textwrap.indent(textwrap.dedent(body), " " * 8)
-        source = PLUGIN.format(name=name, version=version, body=indented)
+        source = PLUGIN.format(name=name, version=version, level=level, body=indented)
         (folder / f"{module}.py").write_text(source, encoding="utf-8")
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n", encoding="utf-8")
         (info / "entry_points.txt").write_text(f"[watchglass_evaluators]\n{name} = {module}:Plugin\n", encoding="utf-8")

@@ -5,21 +5,21 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from watchglass_evaluators.config import EvaluatorOptions, EvaluatorsConfig
+from watchglass_evaluators.config import EvaluatorsConfig
 from watchglass_evaluators.evaluator import EvaluatorUnavailable
 from watchglass_evaluators.judge.asking import Asker
 from watchglass_evaluators.judge.breaker import Breaker
 from watchglass_evaluators.judge.client import Endpoint
-from watchglass_evaluators.judge.config import JudgeConfig
+from watchglass_evaluators.judge.config import CustomRubric, JudgeConfig
 from watchglass_evaluators.judge.judge import Judge
 from watchglass_evaluators.judge.ledger import Ledger
 from watchglass_evaluators.judge.limits import RateLimiter
 from watchglass_evaluators.judge.prompt import TEMPLATE
 from watchglass_evaluators.judge.rubrics import BUILTIN, PREFIX, Choice, Rubric, version_of
 from watchglass_evaluators.judge.tracing import NoTracer, OtlpTracer
-from watchglass_evaluators.slot import Slot
 from watchglass_store import Store, StoreError
 from watchglass_store.queries import judge as queries
+from watchglass_store.queries.judge_rubrics import current_rubrics
 
 
 class JudgeFactory:
@@ -37,7 +37,6 @@ class JudgeFactory:
             pause: waits so many seconds; True = the worker is stopping.
         """
         self._config = config.judge
-        self._options = config.options
         self._store = store
         self._clock = clock
         self._pause = pause
@@ -51,7 +50,7 @@ class JudgeFactory:
         """
         if self._asker is None:
             self._asker = self._make_asker()
-        config, rubric = self._config, rubric_of(self._config, name.removeprefix(PREFIX))
+        config, rubric = self._config, rubric_of(self._config, self._store, name.removeprefix(PREFIX))
         settings = config.model_dump(
             mode="json",
             include={"votes", "temperature", "seed", "logprobs", "max_output_tokens"}
@@ -71,13 +70,7 @@ class JudgeFactory:
             queries.add_version(self._store, row | {"definition": definition})
         except StoreError as error:
             raise EvaluatorUnavailable(f"the store: {error}") from None
-        return Judge(
-            rubric,
-            self._asker,
-            ledger,
-            cascade=config.only_when.get(rubric.name),
-            sample_rate=self._options.get(name, EvaluatorOptions()).sample_rate,
-        )
+        return Judge(rubric, self._asker, ledger, cascade=config.only_when.get(rubric.name))
 
     def _make_asker(self) -> Asker:
         config = self._config
@@ -118,11 +111,27 @@ def read_key(variable: str) -> str:
     return key
 
 
-def rubric_of(config: JudgeConfig, name: str) -> Rubric:
-    """Find a rubric by name, built in or custom."""
+def rubric_of(config: JudgeConfig, store: Store, name: str) -> Rubric:
+    """Find a rubric by name: stored, else of the settings file, else built in.
+
+    Raises:
+        EvaluatorUnavailable: there is none, or the store is away.
+    """
+    try:
+        stored = {row["name"]: row for row in current_rubrics(store)}.get(name)
+    except StoreError as error:
+        raise EvaluatorUnavailable(f"the store: {error}") from None
+    if stored is not None:
+        keys = ("prompt", "choices", "direction", "columns")
+        return _own_rubric(name, CustomRubric.model_validate({key: stored[key] for key in keys}))
+    if name in config.custom:
+        return _own_rubric(name, config.custom[name])
     if name in BUILTIN:
         return BUILTIN[name]
-    own = config.custom[name]
+    raise EvaluatorUnavailable(f"there is no rubric {name!r}: write one with `watchglass evaluators rubric {name}`")
+
+
+def _own_rubric(name: str, own: CustomRubric) -> Rubric:
     return Rubric(
         name=name,
         question=own.prompt,
@@ -130,12 +139,3 @@ def rubric_of(config: JudgeConfig, name: str) -> Rubric:
         columns=own.columns,
         direction=own.direction,
     )
-
-
-def judge_slots(
-    config: EvaluatorsConfig, store: Store, *, clock: Callable[[], datetime], pause: Callable[[float], bool]
-) -> list[Slot]:
-    """Make the slots of all judges of the settings; each is made, or says what it lacks, when it is loaded."""
-    factory = JudgeFactory(config, store, clock=clock, pause=pause)
-    names = [PREFIX + rubric for rubric in dict.fromkeys(config.judge.rubrics)]
-    return [Slot(name, config.options.get(name, EvaluatorOptions()), load=factory.make) for name in names]

@@ -38,9 +38,7 @@ _WAVE = 4
 class Judge:
     """One rubric, asked of one endpoint."""
 
-    def __init__(
-        self, rubric: Rubric, asker: Asker, ledger: Ledger, *, cascade: Cascade | None = None, sample_rate: float = 1.0
-    ) -> None:
+    def __init__(self, rubric: Rubric, asker: Asker, ledger: Ledger, *, cascade: Cascade | None = None) -> None:
         """Make a judge; nothing is sent before the first call is scored.
 
         Args:
@@ -48,13 +46,11 @@ class Judge:
             asker: whom it asks; shared by all judges of one endpoint.
             ledger: what it spends and remembers.
             cascade: which calls it is asked about; None = all.
-            sample_rate: share of the traces that it is shown, to be stored with the scores.
         """
         self._rubric = rubric
         self._asker = asker
         self._ledger = ledger
         self._cascade = cascade
-        self._sample_rate = sample_rate
         self._chances: dict[tuple[str, str], float] = {}
         self.spec = _spec(rubric, asker, ledger.version)
 
@@ -184,7 +180,7 @@ class Judge:
         return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
     def _scores(self, call: Call, verdict: tuple[tuple[str, str], Judgement] | None, failure: str) -> list[Score]:
-        probability = self._sample_rate * self._chances.pop(call.id, 1.0)
+        probability = self._chances.pop(call.id, 1.0)
         make = partial(Score, selection_probability=probability)
         names = [score.name for score in self.spec.scores]
         if verdict is None:

@@ -12,8 +12,12 @@ CallId = tuple[str, str]
 RETENTION = timedelta(days=29)
 """How old a call's start may be at its arrival before it is stored under an earlier day than its own."""
 
-#: Conditions on a key column must reach the index although the view reads with FINAL.
-_BY_KEY = {"optimize_move_to_prewhere_if_final": 1}
+CONTEXT = """trace_id, span_id, parent_span_id, conversation_id, start_time, duration_s, service_name, environment,
+               project, operation_name, tool_name, prompt_name, prompt_version, error_type"""
+"""Columns of a call that every evaluator sees."""
+
+BY_KEY = {"optimize_move_to_prewhere_if_final": 1}
+"""Conditions on a key column must reach the index although the view reads with FINAL."""
 
 
 def arrivals(
@@ -40,11 +44,11 @@ def arrivals(
         limit: the most rows.
 
     Returns:
-        Rows with received_at, trace_id, span_id, start_time and service_name.
+        Rows with received_at, trace_id, span_id, start_time, service_name and operation_name.
     """
     return store.query(
         """
-        SELECT received_at, trace_id, span_id, start_time, service_name
+        SELECT received_at, trace_id, span_id, start_time, service_name, operation_name
         FROM llm_calls_by_time
         WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
           AND received_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
@@ -68,6 +72,39 @@ def arrivals(
     )
 
 
+def count_after(
+    store: Store, after: datetime, *, until: datetime, operations: Sequence[str], shard: int, shards: int
+) -> tuple[int, datetime | None]:
+    """How many calls arrived in (after, until], and when the first of them did; reads only what arrived then.
+
+    Args:
+        store: where from.
+        after: exclusive.
+        until: inclusive.
+        operations: values of operation_name; empty = all.
+        shard: only traces with cityHash64(trace_id) % shards equal to this.
+        shards: number of shards.
+    """
+    rows = store.query(
+        """
+        SELECT count() AS calls, min(c.received_at) AS oldest FROM llm_calls_by_time AS c
+        WHERE c.received_at > fromUnixTimestamp64Milli({after_ms:Int64}, 'UTC')
+          AND c.received_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
+          AND (empty({operations:Array(String)}) OR operation_name IN {operations:Array(String)})
+          AND cityHash64(trace_id) % {shards:UInt32} = {shard:UInt32}
+        """,
+        {
+            "after_ms": milliseconds(after),
+            "until_ms": milliseconds(until),
+            "operations": list(operations),
+            "shard": shard,
+            "shards": shards,
+        },
+    )
+    calls = int(rows[0]["calls"])
+    return calls, rows[0]["oldest"] if calls else None
+
+
 def call_texts(
     store: Store, ids: Sequence[CallId], days: Sequence[date], *, columns: Sequence[str], longest: int
 ) -> list[dict[str, Any]]:
@@ -86,14 +123,14 @@ def call_texts(
     texts = "".join(f"leftUTF8({column}, {{longest:UInt32}}) AS {column}, " for column in columns)
     return store.query(
         f"""
-        SELECT trace_id, span_id, start_time, service_name, environment, prompt_name, prompt_version, error_type,
+        SELECT {CONTEXT},
                {texts}if(response_model != '', response_model, request_model) AS model,
                cityHash64(prompt_text) AS prompt_hash
         FROM llm_calls
         WHERE day IN {{days:Array(Date)}} AND (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
         """,
         {"days": [day.isoformat() for day in days], "ids": list(ids), "longest": longest + 1},
-        settings=_BY_KEY,
+        settings=BY_KEY,
     )
 
 

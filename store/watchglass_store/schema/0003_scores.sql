@@ -42,7 +42,7 @@ CREATE TABLE evaluation_log (
     evaluator_version LowCardinality(String),
     shard LowCardinality(String) COMMENT 'i/n',
     worker String COMMENT 'one life of one worker process' CODEC(ZSTD(1)),
-    event LowCardinality(String) COMMENT 'batch, start, error, quarantine or waiting',
+    event LowCardinality(String) COMMENT 'batch, start, error, quarantine, waiting, settings or backlog',
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     calls UInt64 COMMENT 'calls that were eligible',

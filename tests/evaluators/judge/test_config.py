@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from watchglass_evaluators import EvaluatorsConfig, EvaluatorUnavailable
 from watchglass_evaluators.judge.factory import read_key, rubric_of
 from watchglass_evaluators.judge.rubrics import BUILTIN, CANNOT_JUDGE
+from watchglass_store import Store
 
 OWN = {"prompt": "Polite?", "choices": {"no": 0, "yes": 1}, "direction": "higher_is_better"}
 
@@ -47,8 +48,9 @@ def test_a_bad_value_names_the_key_and_what_is_allowed(settings: dict[str, Any],
 def test_a_judge_has_options_like_any_evaluator() -> None:
     options = {"judge_safety": {"sample_rate": 0.1}}
     EvaluatorsConfig.model_validate({"judge": {"rubrics": ["safety"]}, "options": options})
-    with pytest.raises(ValidationError, match=r"options\.judge_safety: not among the enabled evaluators"):
-        EvaluatorsConfig.model_validate({"options": options})
+    EvaluatorsConfig.model_validate({"options": options})  # it may be turned on later
+    with pytest.raises(ValidationError, match=r"options\.judge_saftey: there is no such evaluator"):
+        EvaluatorsConfig.model_validate({"options": {"judge_saftey": {"sample_rate": 0.1}}})
 
 
 @pytest.mark.parametrize("value", ["", "  ", "two words", "sk-é", "sk\x00-1", "sk\n-1"])
@@ -71,9 +73,9 @@ def test_every_rubric_can_be_scored() -> None:
         assert CANNOT_JUDGE in rubric.offered
 
 
-def test_a_custom_rubric_keeps_its_choices() -> None:
+def test_a_custom_rubric_keeps_its_choices(store: Store) -> None:
     config = EvaluatorsConfig.model_validate({"judge": {"rubrics": ["own"], "custom": {"own": OWN}}}).judge
-    rubric = rubric_of(config, "own")
+    rubric = rubric_of(config, store, "own")
     assert (rubric.values, rubric.direction, rubric.question) == ({"no": 0, "yes": 1}, "higher_is_better", "Polite?")
 
 

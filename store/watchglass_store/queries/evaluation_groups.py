@@ -1,0 +1,160 @@
+"""What evaluators of whole traces and sessions read: which have been quiet for a while, and all calls of some."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal
+
+from watchglass_store.client import Store
+from watchglass_store.queries.evaluation import BY_KEY, CONTEXT, milliseconds
+
+Level = Literal["trace", "session"]
+_ID: Final = {"trace": "trace_id", "session": "conversation_id"}
+
+
+def quiet_groups(
+    store: Store,
+    *,
+    level: Level,
+    since: datetime,
+    after: str,
+    until: datetime,
+    idle: timedelta,
+    shard: int,
+    shards: int,
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Traces or sessions to which nothing was added for a while, in the order of their last arrival.
+
+    Args:
+        store: where from.
+        level: which of the two.
+        since: earliest last arrival, inclusive.
+        after: of those whose last arrival is exactly at `since`, only ids behind this one; "" = all.
+        until: latest last arrival, inclusive.
+        idle: how long nothing has come in since.
+        shard: only ids with cityHash64(id) % shards equal to this.
+        shards: number of shards.
+        limit: the most rows.
+
+    Returns:
+        Rows with id, last (arrival), and first_start and last_start of the calls that arrived since `since`.
+    """
+    key = _ID[level]
+    return store.query(
+        f"""
+        SELECT {key} AS id, max(c.received_at) AS last,
+               min(c.start_time) AS first_start, max(c.start_time) AS last_start
+        FROM llm_calls_by_time AS c
+        WHERE c.received_at >= fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
+          AND c.received_at <= fromUnixTimestamp64Milli({{seen_ms:Int64}}, 'UTC')
+          AND {key} != '' AND cityHash64({key}) % {{shards:UInt32}} = {{shard:UInt32}}
+        GROUP BY id
+        HAVING last <= fromUnixTimestamp64Milli({{until_ms:Int64}}, 'UTC')
+           AND (last > fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC') OR id > {{after:String}})
+        ORDER BY last, id
+        LIMIT {{limit:UInt32}}
+        """,
+        {
+            "since_ms": milliseconds(since),
+            "until_ms": milliseconds(until),
+            "seen_ms": milliseconds(until + idle),
+            "after": after,
+            "shards": shards,
+            "shard": shard,
+            "limit": limit,
+        },
+    )
+
+
+def next_arrival(store: Store, after: datetime, *, until: datetime) -> datetime | None:
+    """When the next call arrived in (after, until]; None = there is none."""
+    rows = store.query(
+        """
+        SELECT received_at FROM llm_calls_by_time
+        WHERE received_at > fromUnixTimestamp64Milli({after_ms:Int64}, 'UTC')
+          AND received_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
+        ORDER BY received_at LIMIT 1
+        """,
+        {"after_ms": milliseconds(after), "until_ms": milliseconds(until)},
+    )
+    return rows[0]["received_at"] if rows else None
+
+
+def steps(
+    store: Store,
+    *,
+    level: Level,
+    ids: Sequence[str],
+    days: Sequence[date],
+    columns: Sequence[str],
+    longest: int,
+    most: int,
+) -> list[dict[str, Any]]:
+    """All calls of some traces or sessions.
+
+    Args:
+        store: where from.
+        level: which of the two.
+        ids: which ones, 50 at most.
+        days: the days a trace's calls may be stored under; a session's are found by its id.
+        columns: names of text columns, from our code.
+        longest: texts are cut to one character more than this, so that a longer one can be told.
+        most: calls of one group are cut to one more than this, so that a longer one can be told.
+
+    Returns:
+        One row per call: `columns`, and those that every evaluator sees.
+    """
+    texts = "".join(f"leftUTF8({column}, {{longest:UInt32}}) AS {column}, " for column in columns)
+    if level == "trace":
+        which, parameters = "trace_id IN {ids:Array(String)}", {"days": [day.isoformat() for day in days]}
+    else:
+        members = store.query(
+            """
+            SELECT groupUniqArray(toDate(start_time)) AS days
+            FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
+            """,
+            {"ids": list(ids)},
+        )[0]
+        around = {day + timedelta(days=shift) for day in members["days"] for shift in (-1, 0, 1)}
+        which = """(trace_id, span_id) IN (
+            SELECT trace_id, span_id FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
+        )"""
+        parameters = {"days": sorted(day.isoformat() for day in around)}
+    return store.query(
+        f"""
+        SELECT {CONTEXT},
+               {texts}if(response_model != '', response_model, request_model) AS model
+        FROM llm_calls
+        WHERE day IN {{days:Array(Date)}} AND {which}
+        ORDER BY start_time, span_id
+        LIMIT {{most:UInt32}} BY {_ID[level]}
+        """,
+        {**parameters, "ids": list(ids), "longest": longest + 1, "most": most + 1},
+        settings=BY_KEY,
+    )
+
+
+def scored_at(
+    store: Store, ids: Sequence[str], *, level: Level, name: str, evaluator: str, version: str
+) -> dict[str, datetime]:
+    """When traces or sessions got their visible score, or their terminal error, from one version of an evaluator.
+
+    Args:
+        store: where from.
+        ids: which ones, 500 at most.
+        level: what they are.
+        name: one score that the evaluator gives to every one.
+        evaluator: its name.
+        version: its version.
+    """
+    key, other = ("trace_id", "conversation_id") if level == "trace" else ("conversation_id", "trace_id")
+    rows = store.query(
+        f"""
+        SELECT {key} AS id, max(s.created_at) AS created_at FROM scores AS s
+        WHERE name = {{name:String}} AND evaluator = {{evaluator:String}} AND evaluator_version = {{version:String}}
+          AND {key} IN {{ids:Array(String)}} AND {other} = '' AND span_id = ''
+        GROUP BY id
+        """,
+        {"name": name, "evaluator": evaluator, "version": version, "ids": list(ids)},
+    )
+    return {row["id"]: row["created_at"] for row in rows}
