@@ -26,7 +26,8 @@ STEPS = [
 
 def work(config: StoreConfig, names: str, deaths: list[tuple[str, str, str, int]], path: Path | None = None) -> int:
     """Run lives of a worker until one comes to the end; returns how many died."""
-    environment = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    places = [str(path)] if path else []
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*places, os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-W", "error", str(WORKER), config.url, names, json.dumps(deaths)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
