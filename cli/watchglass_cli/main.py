@@ -20,6 +20,7 @@ COMMANDS = {
     "references": "watchglass_cli.commands.data:references",
     "evaluators": "watchglass_cli.commands.evaluators:evaluators",
     "score": "watchglass_cli.commands.score:score",
+    "bias": "watchglass_cli.commands.bias:bias",
     "rules": "watchglass_cli.commands.rules:rules",
     "alerts": "watchglass_cli.commands.alerts:alerts",
     "users": "watchglass_cli.commands.users:users",

@@ -1,11 +1,12 @@
 """Scores a file of answers with the evaluators that score live traffic, and checks gates: for CI.
 
-A file is JSON lines: one object a line with `response`, and `prompt`, `reference` and `context` where there are some.
+A file is JSON lines: one object a line with `response`, and `prompt`, `reference`, `context`, `tools` and
+`output_messages` where there are some.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -21,10 +22,14 @@ KEYS: dict[str, Column] = {
     "response": "response_text",
     "reference": "reference_text",
     "context": "context_text",
+    "tools": "tool_definitions",
+    "output_messages": "output_messages",
 }
 """Keys of a line -> columns; the column names themselves are understood as well."""
 
 _ALL_KEYS: dict[str, Column] = {**KEYS, **{column: column for column in KEYS.values()}}
+_JSON: tuple[Column, ...] = ("tool_definitions", "output_messages")
+"""Columns that may be given as JSON as well as text that holds JSON."""
 _BATCH = 500
 
 
@@ -147,13 +152,20 @@ class _Running:
         )
 
 
-def score_file(path: Path, names: Sequence[str], models: ModelsConfig | None = None) -> FileReport:
+def score_file(
+    path: Path,
+    names: Sequence[str],
+    models: ModelsConfig | None = None,
+    *,
+    on_progress: Callable[[int], object] = lambda lines: None,
+) -> FileReport:
     """Score every line of a file.
 
     Args:
         path: a JSON lines file, UTF-8; read in batches, so its size does not matter.
         names: evaluators, for example ["rouge", "profanity"].
         models: where weights are, for those that need any.
+        on_progress: called with the number of answers that were scored since the last time.
 
     Raises:
         FileFormatError: a line is not an object of texts, or the file cannot be read.
@@ -169,6 +181,7 @@ def score_file(path: Path, names: Sequence[str], models: ModelsConfig | None = N
         for evaluator in evaluators:
             for score_name, value, reason in _scores(evaluator, batch):
                 running[score_name].add(value, reason)
+        on_progress(len(batch))
     return FileReport(str(path), lines, tuple(r.summary() for r in running.values()), dict(unknown.most_common()))
 
 
@@ -238,6 +251,8 @@ def _call(line: str, where: str, unknown_keys: Counter[str]) -> Call:
             unknown_keys[key] += 1
         elif value is None:
             continue
+        elif column in _JSON and isinstance(value, list):
+            texts[column] = json.dumps(value)
         elif not isinstance(value, str):
             raise FileFormatError(f"{where}: {key!r} must be text, not {type(value).__name__}; put it in quotes")
         else:

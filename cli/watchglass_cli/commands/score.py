@@ -21,11 +21,12 @@ DEFAULT = "rouge,bleu,profanity,response_length,refusal"
 @click.option("--fail-over", multiple=True, metavar="SCORE=NUMBER", help="Exit 1 when this mean is higher.")
 @common
 def score(context: Context, file: Path, evaluators: str, fail_under: Sequence[str], fail_over: Sequence[str]) -> None:
-    r"""Score a JSON lines file: one object a line with response, and prompt and reference where there are some.
+    r"""Score a JSON lines file: one object a line with response; prompt, reference, context, tools where known.
 
     \b
     watchglass score answers.jsonl
     watchglass score answers.jsonl --evaluators rouge,profanity --fail-under rouge_l=0.4 --fail-over profanity=0.02
+    watchglass score answers.jsonl --evaluators groundedness,pii,tool_calls --json
     """
     from watchglass_evaluators import offline, registry
     from watchglass_evaluators.evaluator import EvaluatorUnavailable
@@ -34,7 +35,8 @@ def score(context: Context, file: Path, evaluators: str, fail_under: Sequence[st
         gates = [offline.Gate.parse(text, "under") for text in fail_under]
         gates += [offline.Gate.parse(text, "over") for text in fail_over]
         names = [name.strip() for name in evaluators.split(",")]
-        report = offline.score_file(file, names, context.settings.evaluators.models)
+        with click.progressbar(length=_lines(file), file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+            report = offline.score_file(file, names, context.settings.evaluators.models, on_progress=bar.update)
         results = offline.check_gates(report, gates)
     except (
         offline.FileFormatError,
@@ -47,6 +49,11 @@ def score(context: Context, file: Path, evaluators: str, fail_under: Sequence[st
     context.emit({**asdict(report), "gates": [asdict(result) for result in results]}, _text(report, results))
     if not all(result.passed for result in results):
         sys.exit(1)
+
+
+def _lines(file: Path) -> int:
+    with file.open("rb") as content:
+        return sum(block.count(b"\n") for block in iter(lambda: content.read(1 << 20), b"")) + 1
 
 
 def _text(report: Any, results: Sequence[Any]) -> str:
