@@ -1,7 +1,7 @@
 """Reads calls from the store: in the order they arrived, page by page, and their texts."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from watchglass_evaluators.config import EvaluatorsConfig
@@ -94,14 +94,8 @@ class CallIntake:
             return {}
         columns = columns_for(specs)
         longest = max(spec.longest_text for spec in specs)
-        days = set[date]().union(*(evaluation.storage_days(a.start_time, a.received_at) for a in arrivals))
-        rows = evaluation.call_texts(
-            self._store,
-            [arrival.call for arrival in arrivals],
-            sorted(days),
-            columns=columns,
-            longest=longest,
-        )
+        keys = {key for a in arrivals for key in evaluation.storage_keys(a.call, a.start_time, a.received_at)}
+        rows = evaluation.call_texts(self._store, sorted(keys), columns=columns, longest=longest)
         if "reference_text" in columns:
             wanted = {row["prompt_hash"] for row in rows if not row["reference_text"]}
             answers = evaluation.golden_answers(self._store, sorted(wanted), longest=longest) if wanted else {}

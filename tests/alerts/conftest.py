@@ -66,7 +66,6 @@ def add_calls(store: Store) -> Callable[..., None]:
             time = start + timedelta(seconds=index / 10)
             identity = f"{next(serial):032x}"
             row = {
-                "day": time.date(),
                 "trace_id": identity,
                 "span_id": identity[16:],
                 "received_at": time,

@@ -76,7 +76,6 @@ def test_a_backtest_prints_when_it_would_have_fired_and_draws_it(served: Store, 
     burst = datetime.now(UTC) - timedelta(minutes=30)
     rows = [
         {
-            "day": burst.date(),
             "trace_id": f"{n:032x}",
             "span_id": f"{n:016x}",
             "received_at": burst,
@@ -110,7 +109,7 @@ def test_the_doctor_names_what_is_not_there_and_what_to_do(served: Store, tmp_pa
 
 def test_the_doctor_tells_what_a_client_leaves_out(served: Store) -> None:
     now = datetime.now(UTC)
-    call = {"trace_id": "1" * 32, "span_id": "2" * 16, "day": now.date(), "received_at": now, "start_time": now}
+    call = {"trace_id": "1" * 32, "span_id": "2" * 16, "received_at": now, "start_time": now}
     served.insert("llm_call_parts", [call | {"operation_name": "chat", "service_name": "shop", "prompt_text": "hi"}])
     (source,) = json.loads(run(doctor, "--sources", "--json").output)
     assert (source["service_name"], source["calls"]) == ("shop", 1)

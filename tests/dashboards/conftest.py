@@ -97,7 +97,6 @@ def _add(seed: Seed, trace: str, span: str, parent: str, start: datetime, durati
     if call.get("operation_name"):
         seed.calls.append(
             {
-                "day": start.date(),
                 "trace_id": trace,
                 "span_id": span,
                 "received_at": start + timedelta(seconds=duration_s + 1.2),

@@ -50,7 +50,6 @@ def seed(store: Store, clock: Clock) -> Seed:
             start = own.get("start_time", clock.now - timedelta(seconds=1))
             rows.append(
                 {
-                    "day": start.date(),
                     "trace_id": f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}",
                     "span_id": f"{number:016x}",
                     "received_at": clock.now,

@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -273,11 +273,11 @@ def test_a_very_long_text_is_unscored_with_the_reason(store: Store, clock: Any, 
 
 
 def test_a_clients_broken_clock_neither_loses_nor_misplaces_a_score(store: Store, clock: Any, seed: Seed) -> None:
-    day = (clock.now - timedelta(days=29)).date()
-    seed(1, start_time=datetime(1999, 1, 1, tzinfo=UTC), day=day)
+    kept = datetime.combine((clock.now - timedelta(days=29)).date(), time(), UTC)
+    seed(1, start_time=datetime(1999, 1, 1, tzinfo=UTC), hour=kept)
     clock.advance(10)
     assert run(Runner(store, config("refusal"), clock=clock))["refusal"].scored == 1
-    assert visible(store, "refusal")[0]["call_time"].date() == day
+    assert visible(store, "refusal")[0]["call_time"].date() == kept.date()
 
 
 class Failing:

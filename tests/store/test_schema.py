@@ -54,14 +54,15 @@ def test_tables_of_telemetry_drop_repeated_blocks_and_old_days(store: Store) -> 
 
 def test_a_call_in_pieces_is_one_call(store: Store, readonly_store: Store) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
+    hour = now.replace(minute=0, second=0)
     span = CALL | {
-        "day": now.date(),
+        "hour": hour,
         "start_time": now,
         "received_at": now,
         "operation_name": "chat",
         "duration_s": 1.5,
     }
-    event = CALL | {"day": now.date(), "received_at": now + timedelta(seconds=1), "response_text": "hello"}
+    event = CALL | {"hour": hour, "received_at": now + timedelta(seconds=1), "response_text": "hello"}
     for piece in (event, span, event):
         store.insert("llm_call_parts", [piece])
     rows = readonly_store.query("SELECT trace_id, duration_s, response_text, prompt_text, error_type FROM llm_calls")

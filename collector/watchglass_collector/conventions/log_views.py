@@ -4,7 +4,7 @@ A log event never makes a call by itself: it adds to the span it names, whicheve
 """
 
 from watchglass_collector.conventions import messages
-from watchglass_collector.conventions.sql import one_of, quote, retained, selected
+from watchglass_collector.conventions.sql import one_of, quote, retained, selected, stored_hour
 
 EVENTS_NAME = "llm_calls_from_logs"
 SCORES_NAME = "scores_from_logs"
@@ -29,7 +29,6 @@ DETAILS_ATTRIBUTES = {
     "gen_ai.output.messages": ("output_messages", "assistant"),
 }
 
-_CALL_RETENTION_DAYS = 30
 _SCORE_RETENTION_DAYS = 90
 _EVENT = "firstNonDefault(EventName, LogAttributes['event.name'], LogAttributes['event_name'])"
 _SOURCES = ("code", "model", "judge", "human", "external")
@@ -71,7 +70,7 @@ def event_view() -> tuple[str, str]:
         f"(toUInt64(toUnixTimestamp64Nano(Timestamp)), 'system_instructions', '', instructions, '')))"
     )
     columns = {
-        "day": f"toDate({retained('Timestamp', _CALL_RETENTION_DAYS)}, 'UTC')",
+        "hour": stored_hour("Timestamp"),
         "trace_id": "TraceId",
         "span_id": "SpanId",
         "received_at": "now64(3)",

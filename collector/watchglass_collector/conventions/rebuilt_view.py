@@ -10,8 +10,8 @@ from watchglass_collector.conventions.convention import LISTS
 from watchglass_collector.conventions.lists import list_json, listed
 from watchglass_collector.conventions.lookup import LIST_SPAN
 from watchglass_collector.conventions.providers import reasons
-from watchglass_collector.conventions.span_view import RETENTION_DAYS, SPANS, context_text, field
-from watchglass_collector.conventions.sql import level, retained, selected
+from watchglass_collector.conventions.span_view import SPANS, context_text, field
+from watchglass_collector.conventions.sql import level, selected, stored_hour
 
 PIECES = "llm_pieces"
 
@@ -65,7 +65,7 @@ def _calls() -> str:
     keep = [*call, "tool_definitions_list", "retrieval_documents_list", "tools"]
     said = messages.rebuilt(messages.read(found, keep, written), keep, "['user', 'assistant']")
     columns = {
-        "day": f"toDate({retained('start_time', RETENTION_DAYS)}, 'UTC')",
+        "hour": stored_hour("start_time"),
         "trace_id": "trace_id",
         "span_id": "span_id",
         "received_at": "now64(3)",

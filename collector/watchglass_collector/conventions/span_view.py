@@ -11,10 +11,9 @@ from watchglass_collector.conventions import messages
 from watchglass_collector.conventions.convention import COUNTS, LISTS, MODEL_CALLS, NUMBERS, TEXTS, Convention
 from watchglass_collector.conventions.lookup import LIST_SPAN, PRIORITIES, SHORT_END, Lookup, meaning
 from watchglass_collector.conventions.providers import provider, reasons
-from watchglass_collector.conventions.sql import level, quote, retained, selected
+from watchglass_collector.conventions.sql import level, quote, selected, stored_hour
 
 SPANS = "llm_spans"
-RETENTION_DAYS = 30
 
 # A span without its attributes, carried from level to level as one column: column of `otel_traces`, and type.
 _SPAN = {
@@ -160,7 +159,7 @@ def _calls(lookup: Lookup) -> str:
         f"{field('error_message')}))",
     }
     columns = {
-        "day": f"toDate({retained('span.start_time', RETENTION_DAYS)}, 'UTC')",
+        "hour": stored_hour("span.start_time"),
         **{name: f"span.{name}" for name in (*list(_SPAN)[:4], "span_name", "service_name")},
         "received_at": "now64(3)",
         "duration_s": "span.duration_ns / 1e9",

@@ -1,6 +1,10 @@
 """Small pieces of ClickHouse SQL that every view is built from."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+CALL_RETENTION_DAYS: Final = 29
+"""A call may be this old when it comes; what is older is kept as if it were of this age, and so for a day."""
 
 
 def quote(text: str) -> str:
@@ -45,3 +49,13 @@ def retained(time: str, days: int) -> str:
     and the insert, with everybody else's rows in it, would fail for ever.
     """
     return f"least(greatest({time}, now64(9) - INTERVAL {days} DAY), now64(9) + INTERVAL 1 DAY)"
+
+
+def stored_hour(time: str) -> str:
+    """The hour under which `llm_call_parts` keeps what happened at a time.
+
+    A time too far from now to be kept becomes the first hour of the nearest day that is: of a day, so that what is sent
+    again soon meets its first copy. `watchglass_store.queries.evaluation.storage_keys` knows the same rule.
+    """
+    held = retained(time, CALL_RETENTION_DAYS)
+    return f"if({held} = {time}, toStartOfHour(toDateTime({time}, 'UTC')), toStartOfDay(toDateTime({held}, 'UTC')))"

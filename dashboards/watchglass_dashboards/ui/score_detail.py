@@ -160,8 +160,8 @@ def worst(scope: Scope, key: ScoreKey, better: str) -> None:
         if not found:
             nothing("No call of this time range has a value.")
             return
-        ids = [(row["trace_id"], row["span_id"]) for row in found]
-        calls = read(pages_traces.calls, ids, pages_traces.CallFilter(scope=scope))
+        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"]) for row in found]
+        calls = read(pages_traces.calls, keys)
         by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
         config = st.column_config
         st.dataframe(

@@ -41,9 +41,9 @@ def page() -> None:
         nothing("No call matches. Choose a longer time range, or fewer filters.")
         return
     with st.skeleton(height=500):
-        ids = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
-        rows = read(queries.calls, ids, chosen)
-        scores = read(queries.scores_of, ids, chosen.scope)
+        keys = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+        rows = read(queries.calls, keys)
+        scores = read(queries.scores_of, keys, chosen.scope)
     picked = _table(rows, scores)
     if picked is not None:
         _drawer(rows[picked]["trace_id"], rows[picked]["span_id"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from watchglass_evaluators.drift.monitors import Monitor
@@ -129,15 +129,19 @@ class Samples:
     def _texts(self, monitor: Monitor, ids: Sequence[dict[str, Any]], *, in_order: bool = False) -> list[Item]:
         if not ids:
             return []
-        days = set[date]().union(*(evaluation.storage_days(r["start_time"], r["received_at"]) for r in ids))
-        keys = list(dict.fromkeys((row["trace_id"], row["span_id"]) for row in ids))
-        rows = drift.call_texts(self._store, keys, sorted(days), column=monitor.target, longest=_LONGEST_TEXT)
+        calls = list(dict.fromkeys((row["trace_id"], row["span_id"]) for row in ids))
+        keys = {
+            key
+            for row in ids
+            for key in evaluation.storage_keys((row["trace_id"], row["span_id"]), row["start_time"], row["received_at"])
+        }
+        rows = drift.call_texts(self._store, sorted(keys), column=monitor.target, longest=_LONGEST_TEXT)
         items = [
             item for row in rows if monitor.watches((item := _item(row)).service_name, item.model, item.prompt_version)
         ]
         if in_order:
             return sorted(items, key=lambda item: (item.received_at, item.trace_id, item.span_id))
-        place = {key: number for number, key in enumerate(keys)}
+        place = {call: number for number, call in enumerate(calls)}
         return sorted(items, key=lambda item: place[item.trace_id, item.span_id])
 
 

@@ -17,12 +17,7 @@ _WORST = """
 SELECT trace_id, span_id, model, error_type, toFloat64({order}) AS value
 FROM (
     SELECT *, if(response_model != '', response_model, request_model) AS model FROM llm_calls
-    WHERE day >= toDate({{start:DateTime('UTC')}}) - 1 AND day <= toDate({{end:DateTime('UTC')}}) + 1
-        AND (trace_id, span_id) IN (
-            SELECT trace_id, span_id FROM llm_calls_by_time
-            WHERE received_at >= {{start:DateTime('UTC')}} - INTERVAL 15 MINUTE
-                AND start_time >= {{start:DateTime('UTC')}} AND start_time < {{end:DateTime('UTC')}}
-        )
+    WHERE hour >= toStartOfHour({{start:DateTime('UTC')}}) AND hour < {{end:DateTime('UTC')}}
 ) AS t
 WHERE {condition} {filters}
 ORDER BY {sort} LIMIT {{limit:UInt32}}
@@ -41,7 +36,7 @@ SELECT trace_id, span_id, start_time, if(response_model != '', response_model, r
     substringUTF8(prompt_text, 1, {characters:UInt32}) AS prompt_text,
     substringUTF8(response_text, 1, {characters:UInt32}) AS response_text
 FROM llm_calls
-WHERE day >= toDate({start:DateTime('UTC')}) - 1 AND day <= toDate({end:DateTime('UTC')}) + 1
+WHERE hour >= toStartOfHour({start:DateTime('UTC')}) AND hour < {end:DateTime('UTC')}
     AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
 """
 

@@ -1,14 +1,12 @@
 """What drift monitors read: samples of calls and of scores, calls as they arrive, and what was found before."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from watchglass_store.client import Store
-from watchglass_store.queries.evaluation import CallId, milliseconds
+from watchglass_store.queries.evaluation import BY_KEY, CallId, CallKey, milliseconds
 
-#: Conditions on a key column must reach the index although the view reads with FINAL.
-_BY_KEY = {"optimize_move_to_prewhere_if_final": 1}
 _DURING = """>= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
           AND {column} < fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')"""
 _HOUR_OF_WEEK = "(toDayOfWeek({column}, 1, 'UTC') * 24 + toHour({column}, 'UTC'))"
@@ -78,15 +76,12 @@ def count_calls(store: Store, *, since: datetime, until: datetime, operations: S
     return int(rows[0]["calls"])
 
 
-def call_texts(
-    store: Store, ids: Sequence[CallId], days: Sequence[date], *, column: str, longest: int
-) -> list[dict[str, Any]]:
+def call_texts(store: Store, keys: Sequence[CallKey], *, column: str, longest: int) -> list[dict[str, Any]]:
     """One text of some calls that went well.
 
     Args:
         store: where from.
-        ids: which calls, 500 at most: they travel in the request's address.
-        days: the days their pieces may be stored under.
+        keys: which calls, about 500: they travel in the request's address.
         column: prompt_text or response_text.
         longest: texts are cut to this many characters.
 
@@ -100,11 +95,10 @@ def call_texts(
                if(response_model != '', response_model, request_model) AS model,
                leftUTF8({column}, {{longest:UInt32}}) AS text
         FROM llm_calls
-        WHERE day IN {{days:Array(Date)}} AND (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
+        WHERE {BY_KEY}
           AND error_type = '' AND text != ''
         """,
-        {"days": [day.isoformat() for day in days], "ids": list(ids), "longest": longest},
-        settings=_BY_KEY,
+        {"keys": list(keys), "longest": longest},
     )
 
 

@@ -8,16 +8,18 @@ from watchglass_store.client import Store
 
 CallId = tuple[str, str]
 """(trace_id, span_id)"""
+CallKey = tuple[int, str, str]
+"""(the hour it is stored under, in Unix seconds, trace_id, span_id)"""
+
+BY_KEY = "(hour, trace_id, span_id) IN {keys:Array(Tuple(UInt32, String, String))}"
+"""Condition on `llm_calls`, from the parameter `keys`: a list of `CallKey`. By it a call is found without a search."""
 
 RETENTION = timedelta(days=29)
-"""How old a call's start may be at its arrival before it is stored under an earlier day than its own."""
+"""How old a call's start may be at its arrival before it is stored under a later hour than its own."""
 
 CONTEXT = """trace_id, span_id, parent_span_id, conversation_id, start_time, duration_s, service_name, environment,
                project, operation_name, tool_name, prompt_name, prompt_version, error_type"""
 """Columns of a call that every evaluator sees."""
-
-BY_KEY = {"optimize_move_to_prewhere_if_final": 1}
-"""Conditions on a key column must reach the index although the view reads with FINAL."""
 
 
 def arrivals(
@@ -105,15 +107,12 @@ def count_after(
     return calls, rows[0]["oldest"] if calls else None
 
 
-def call_texts(
-    store: Store, ids: Sequence[CallId], days: Sequence[date], *, columns: Sequence[str], longest: int
-) -> list[dict[str, Any]]:
+def call_texts(store: Store, keys: Sequence[CallKey], *, columns: Sequence[str], longest: int) -> list[dict[str, Any]]:
     """What evaluators see of some calls.
 
     Args:
         store: where from.
-        ids: which calls, 500 at most: they travel in the request's address.
-        days: the days their pieces may be stored under.
+        keys: which calls, about 500: they travel in the request's address.
         columns: names of text columns, from our code.
         longest: texts are cut to one character more than this, so that a longer one can be told.
 
@@ -127,10 +126,9 @@ def call_texts(
                {texts}if(response_model != '', response_model, request_model) AS model,
                cityHash64(prompt_text) AS prompt_hash
         FROM llm_calls
-        WHERE day IN {{days:Array(Date)}} AND (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
+        WHERE {BY_KEY}
         """,
-        {"days": [day.isoformat() for day in days], "ids": list(ids), "longest": longest + 1},
-        settings=BY_KEY,
+        {"keys": list(keys), "longest": longest + 1},
     )
 
 
@@ -230,10 +228,30 @@ def deaths_since(
     return {(row["trace_id"], row["span_id"]): row["lives"] for row in rows}
 
 
+def storage_keys(call: CallId, start_time: datetime, received_at: datetime) -> list[CallKey]:
+    """The keys under which a call may be stored; one, unless the client's clock is wrong by weeks.
+
+    Args:
+        call: its ids.
+        start_time: as the client says.
+        received_at: when a piece of it came; the hour was chosen within a minute of that.
+    """
+    return [(hour, *call) for hour in sorted({_hour(start_time, received_at + late) for late in _CHOSEN_WITHIN})]
+
+
 def storage_days(start_time: datetime, received_at: datetime) -> set[date]:
-    """The days under which the pieces of a call may be stored: its own, and one on either side."""
-    day = retained_time(start_time, received_at).astimezone(UTC).date()
-    return {day - timedelta(days=1), day, day + timedelta(days=1)}
+    """The days under which a call may be stored."""
+    return {datetime.fromtimestamp(hour, UTC).date() for hour, *_ in storage_keys(("", ""), start_time, received_at)}
+
+
+_CHOSEN_WITHIN = (timedelta(minutes=-1), timedelta(0), timedelta(minutes=1))
+
+
+def _hour(start_time: datetime, now: datetime) -> int:
+    """What the collector's `stored_hour` computes."""
+    held = retained_time(start_time, now)
+    unit_s = 3600 if held == start_time else 86_400
+    return int(held.timestamp()) // unit_s * unit_s
 
 
 def retained_time(start_time: datetime, received_at: datetime) -> datetime:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from watchglass_store.client import Store
-from watchglass_store.queries.evaluation import BY_KEY, CONTEXT, milliseconds
+from watchglass_store.queries.evaluation import CONTEXT, milliseconds
 
 Level = Literal["trace", "session"]
 _ID: Final = {"trace": "trace_id", "session": "conversation_id"}
@@ -106,31 +106,23 @@ def steps(
     """
     texts = "".join(f"leftUTF8({column}, {{longest:UInt32}}) AS {column}, " for column in columns)
     if level == "trace":
-        which, parameters = "trace_id IN {ids:Array(String)}", {"days": [day.isoformat() for day in days]}
+        which = "day IN {days:Array(Date)} AND trace_id IN {ids:Array(String)}"
+        parameters = {"days": [day.isoformat() for day in days]}
     else:
-        members = store.query(
-            """
-            SELECT groupUniqArray(toDate(start_time)) AS days
-            FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
-            """,
-            {"ids": list(ids)},
-        )[0]
-        around = {day + timedelta(days=shift) for day in members["days"] for shift in (-1, 0, 1)}
-        which = """(trace_id, span_id) IN (
-            SELECT trace_id, span_id FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
+        which = """(hour, trace_id, span_id) IN (
+            SELECT hour, trace_id, span_id FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
         )"""
-        parameters = {"days": sorted(day.isoformat() for day in around)}
+        parameters = {}
     return store.query(
         f"""
         SELECT {CONTEXT},
                {texts}if(response_model != '', response_model, request_model) AS model
         FROM llm_calls
-        WHERE day IN {{days:Array(Date)}} AND {which}
+        WHERE {which}
         ORDER BY start_time, span_id
         LIMIT {{most:UInt32}} BY {_ID[level]}
         """,
         {**parameters, "ids": list(ids), "longest": longest + 1, "most": most + 1},
-        settings=BY_KEY,
     )
 
 

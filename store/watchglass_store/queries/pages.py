@@ -5,7 +5,7 @@ viewer chooses is bound as a parameter, results are limited, and numbers come ba
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from watchglass_store import Store
@@ -65,12 +65,11 @@ def conditions(
     return " AND ".join(parts), parameters
 
 
-def days(start: datetime, end: datetime) -> dict[str, date]:
-    """Bounds for the `day` column: it prunes partitions. A day of slack, as pieces of a call may be dated apart."""
-    return {
-        "first_day": (start.astimezone(UTC) - timedelta(days=1)).date(),
-        "last_day": (end.astimezone(UTC) + timedelta(days=1)).date(),
-    }
+HOURS = (
+    "hour >= toStartOfHour(fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')) "
+    "AND hour < fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')"
+)
+"""Condition on `llm_calls`, which is sorted by hour; the parameters are those of `conditions`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import Scope, conditions, days, milliseconds
+from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
 
 Column = Literal["model", "prompt_version", "service_name", "environment"]
 COLUMNS: tuple[Column, ...] = ("model", "prompt_version", "service_name", "environment")
@@ -141,6 +141,4 @@ def latencies(store: Store, scope: Scope, sides: Sides, per_decade: int = 16) ->
 def _calls_where(scope: Scope, sides: Sides) -> tuple[str, dict[str, Any]]:
     whole = sides.range(scope)
     where, parameters = conditions(whole, "start_time", model=f"({_MODEL})")
-    dates = {key: day.isoformat() for key, day in days(whole.start, whole.end).items()}
-    where += " AND day >= {first_day:Date} AND day <= {last_day:Date}"
-    return where, {**parameters, **dates, **sides.parameters(scope)}
+    return f"{where} AND {HOURS}", {**parameters, **sides.parameters(scope)}

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import Scope, conditions, days, milliseconds
+from watchglass_store.queries.evaluation import BY_KEY, CallKey
+from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
+from watchglass_store.queries.search import matching
 
 #: Counting stops here: nobody pages further, and a count must not read a whole table.
 COUNT_LIMIT = 10_000
@@ -19,8 +21,6 @@ _ORDERS = {
     "most tokens": "ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0) DESC, trace_id, span_id",
 }
 Order = Literal["newest", "slowest", "most tokens"]
-CallId = tuple[str, str]
-"""(trace_id, span_id)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class CallFilter:
 
     scope: Scope
     search: str = ""
-    """Words to find in prompt or answer, case ignored; or a trace id."""
+    """Words that are all in prompt, answer or tool arguments, if inside longer ones, case ignored; or a trace id."""
     status: Literal["", "ok", "error"] = ""
     min_duration_s: float = 0.0
     who: str = ""
@@ -44,13 +44,13 @@ class CallFilter:
         return plain and self.order == "newest" and not (scope.environment or scope.models or scope.prompt_version)
 
 
-def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> list[CallId]:
+def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> list[CallKey]:
     """The calls of one page of the list, in its order."""
     if chosen.is_by_arrival:
         where, parameters = conditions(chosen.scope, "start_time")
         # An hour of slack for clients whose clock runs ahead of ours; prunes what arrived earlier.
         sql = f"""
-            SELECT trace_id, span_id FROM llm_calls_by_time
+            SELECT hour, trace_id, span_id FROM llm_calls_by_time
             WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC')
             ORDER BY received_at DESC, start_time DESC LIMIT 1 BY trace_id, span_id
             LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
@@ -58,11 +58,11 @@ def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> li
     else:
         where, parameters = _where(chosen)
         sql = f"""
-            SELECT trace_id, span_id FROM llm_calls WHERE {where}
+            SELECT hour, trace_id, span_id FROM llm_calls WHERE {where}
             ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
     rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
-    return [(row["trace_id"], row["span_id"]) for row in rows]
+    return [(int(row["hour"].timestamp()), row["trace_id"], row["span_id"]) for row in rows]
 
 
 def count_calls(store: Store, chosen: CallFilter) -> int:
@@ -83,16 +83,11 @@ def count_calls(store: Store, chosen: CallFilter) -> int:
 
 def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
     where, parameters = conditions(chosen.scope, "start_time", model=f"({_MODEL})")
-    parts = [where, "day >= {first_day:Date}", "day <= {last_day:Date}"]
-    parameters |= {key: day.isoformat() for key, day in days(chosen.scope.start, chosen.scope.end).items()}
-    if chosen.search:
-        parts.append(
-            "(positionCaseInsensitiveUTF8(prompt_text, {search:String}) > 0"
-            " OR positionCaseInsensitiveUTF8(response_text, {search:String}) > 0"
-            " OR positionCaseInsensitiveUTF8(tool_call_arguments, {search:String}) > 0"
-            " OR trace_id = lower({search:String}))"
-        )
-        parameters["search"] = chosen.search
+    parts = [where, HOURS]
+    if chosen.search.strip():
+        found, words = matching(chosen.search, HOURS, "{most_found:UInt32}")
+        parts.append(f"(hour, trace_id, span_id) IN ({found})")
+        parameters |= words | {"most_found": COUNT_LIMIT + 1}
     if chosen.status:
         parts.append("error_type = ''" if chosen.status == "ok" else "error_type != ''")
     if chosen.min_duration_s:
@@ -104,16 +99,17 @@ def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), parameters
 
 
-def calls(store: Store, ids: Sequence[CallId], chosen: CallFilter) -> list[dict[str, Any]]:
-    """The rows of a page of the list, in the order of `ids`; text cut to `PREVIEW` characters.
+def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
+    """The rows of a page of the list, in the order of `keys`; text cut to `PREVIEW` characters.
 
     Prompt and answer of a tool call are its arguments and result; of an operation that has neither, its messages.
     """
-    if not ids:
+    if not keys:
         return []
     rows = store.query(
         f"""
-        SELECT trace_id, span_id, toUnixTimestamp64Milli(start_time) AS start_ms, service_name, environment,
+        SELECT toUnixTimestamp(hour) AS stored_hour, trace_id, span_id,
+               toUnixTimestamp64Milli(start_time) AS start_ms, service_name, environment,
                operation_name, {_MODEL} AS model, span_name,
                substringUTF8(multiIf(prompt_text != '', prompt_text, tool_call_arguments != '', tool_call_arguments,
                                      input_messages), 1, {{preview:UInt32}}) AS prompt,
@@ -123,24 +119,18 @@ def calls(store: Store, ids: Sequence[CallId], chosen: CallFilter) -> list[dict[
                usage_input_tokens, usage_output_tokens, duration_s, time_to_first_token_s, cost_usd, error_type,
                prompt_version, user_id, conversation_id
         FROM llm_calls
-        WHERE (trace_id, span_id) IN {{ids:Array(Tuple(String, String))}}
-          AND day >= {{first_day:Date}} AND day <= {{last_day:Date}}
+        WHERE {BY_KEY}
         LIMIT {{limit:UInt32}}
         """,
-        {
-            "ids": list(ids),
-            "preview": PREVIEW,
-            "limit": len(ids),
-            **{key: day.isoformat() for key, day in days(chosen.scope.start, chosen.scope.end).items()},
-        },
+        {"keys": list(keys), "preview": PREVIEW, "limit": len(keys)},
     )
-    by_id = {(row["trace_id"], row["span_id"]): row for row in rows}
-    return [by_id[call] for call in ids if call in by_id]
+    by_key = {(row.pop("stored_hour"), row["trace_id"], row["span_id"]): row for row in rows}
+    return [by_key[key] for key in keys if key in by_key]
 
 
-def scores_of(store: Store, ids: Sequence[CallId], scope: Scope) -> list[dict[str, Any]]:
+def scores_of(store: Store, keys: Sequence[CallKey], scope: Scope) -> list[dict[str, Any]]:
     """Scores of these calls: trace_id, span_id, name, mean of each evaluator's latest value."""
-    if not ids:
+    if not keys:
         return []
     return store.query(
         """
@@ -153,8 +143,8 @@ def scores_of(store: Store, ids: Sequence[CallId], scope: Scope) -> list[dict[st
         ) WHERE latest IS NOT NULL GROUP BY trace_id, span_id, name LIMIT 5000
         """,
         {
-            "traces": sorted({trace for trace, _ in ids}),
-            "ids": list(ids),
+            "traces": sorted({trace for _, trace, _ in keys}),
+            "ids": [(trace, span) for _, trace, span in keys],
             "start_ms": milliseconds(scope.start),
             "end_ms": milliseconds(scope.end),
         },

@@ -1,9 +1,12 @@
 -- One row per model, tool, retrieval, agent or embedding operation, whatever the client's convention. Writer: collector.
 -- A span and its log events arrive apart and in any order: each writes a partial row and rows with one
--- (trace_id, span_id) merge. Nullable means "this piece does not say"; anyLast skips NULL, so the last piece that says wins.
--- Nobody reads this table: `llm_calls` is the merged view of it.
+-- (hour, trace_id, span_id) merge. Nullable means "this piece does not say"; anyLast skips NULL, so the last piece that says
+-- wins. Nobody reads this table but to find calls by their text: `llm_calls` is the merged view of it.
+-- Sorted by hour first: pages, rules and samples ask for a time, and merging on reading then stays within an hour. Whoever
+-- asks by id names the hour as well (`llm_calls_by_time` has it), or leaves it to the bloom filter. A log event is put
+-- under the hour of its own time, which nearly always is that of its call.
 CREATE TABLE llm_call_parts (
-    day Date,
+    hour DateTime('UTC') DEFAULT toStartOfHour(toDateTime(assumeNotNull(start_time), 'UTC')) CODEC(Delta(4), ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     received_at SimpleAggregateFunction(max, DateTime64(3)) CODEC(Delta(8), ZSTD(1)),
@@ -56,11 +59,20 @@ CREATE TABLE llm_call_parts (
     error_type SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
     error_message SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     time_to_first_token_s SimpleAggregateFunction(anyLast, Nullable(Float64)) CODEC(ZSTD(1)),
-    cost_usd SimpleAggregateFunction(anyLast, Nullable(Float64)) CODEC(ZSTD(1))
+    cost_usd SimpleAggregateFunction(anyLast, Nullable(Float64)) CODEC(ZSTD(1)),
+    -- What takes the whole trace, and so comes later: 0010_assembly.sql. usage_counted above is of this kind too.
+    root_span_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
+    depth SimpleAggregateFunction(anyLast, Nullable(UInt32)) CODEC(ZSTD(1)),
+    assembled_conversation_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
+    assembled_user_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
+    assembled_cost_usd SimpleAggregateFunction(anyLast, Nullable(Float64)) COMMENT 'NaN = not known' CODEC(ZSTD(1)),
+    INDEX idx_trace_id trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    -- Words of prompt, answer and tool arguments. `queries/search.py` has the same expression: a search must spell it alike.
+    INDEX idx_text lowerUTF8(concat(ifNull(prompt_text, ''), '\n', ifNull(response_text, ''), '\n', ifNull(tool_call_arguments, ''), '\n', arrayStringConcat(event_messages.text, '\n'))) TYPE text(tokenizer = splitByNonAlpha)
 ) ENGINE = AggregatingMergeTree
-PARTITION BY day
-ORDER BY (trace_id, span_id)
-TTL day + INTERVAL 30 DAY
+PARTITION BY toDate(hour)
+ORDER BY (hour, trace_id, span_id)
+TTL toDate(hour) + INTERVAL 30 DAY
 -- Rows are wide and read by id: small granules keep a look-up from dragging in thousands of neighbours' texts.
 SETTINGS index_granularity = 256, min_bytes_for_wide_part = 268435456, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
@@ -69,6 +81,7 @@ SETTINGS index_granularity = 256, min_bytes_for_wide_part = 268435456, ttl_only_
 CREATE TABLE llm_calls_by_time (
     received_at DateTime64(3) CODEC(Delta(8), ZSTD(1)),
     start_time DateTime64(9) CODEC(Delta(8), ZSTD(1)),
+    hour DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     service_name LowCardinality(String),
@@ -81,7 +94,8 @@ ORDER BY received_at
 TTL toDate(received_at) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
--- Per-minute rollup of spans. Writer: materialized view.
+-- Per-minute rollup of calls. Calls, errors and times are those of the spans, at once; tokens and cost come when their trace
+-- is assembled. Writers: materialized views.
 CREATE TABLE llm_calls_1m (
     minute DateTime CODEC(Delta(4), ZSTD(1)),
     service_name LowCardinality(String),
@@ -96,6 +110,7 @@ CREATE TABLE llm_calls_1m (
     input_tokens SimpleAggregateFunction(sum, Int64),
     output_tokens SimpleAggregateFunction(sum, Int64),
     cost_usd SimpleAggregateFunction(sum, Float64),
+    unpriced_calls SimpleAggregateFunction(sum, Int64) COMMENT 'calls whose usage counts and whose cost nobody knows',
     duration_s_sum SimpleAggregateFunction(sum, Float64),
     duration_s_sum_squares SimpleAggregateFunction(sum, Float64),
     duration_s_quantiles AggregateFunction(quantilesTDigest(0.5, 0.95, 0.99), Float64),
@@ -108,8 +123,8 @@ TTL minute + INTERVAL 400 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW llm_calls_by_time_mv TO llm_calls_by_time AS
-SELECT p.received_at AS received_at, assumeNotNull(p.start_time) AS start_time, p.trace_id AS trace_id, p.span_id AS span_id,
-       ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name,
+SELECT p.received_at AS received_at, assumeNotNull(p.start_time) AS start_time, p.hour AS hour, p.trace_id AS trace_id,
+       p.span_id AS span_id, ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name,
        ifNull(p.conversation_id, '') AS conversation_id
 FROM llm_call_parts AS p WHERE p.operation_name IS NOT NULL;
 
@@ -132,7 +147,7 @@ FROM llm_call_parts AS p WHERE p.operation_name IS NOT NULL
 GROUP BY minute, service_name, environment, operation_name, provider_name, model, prompt_name, prompt_version;
 
 -- What everybody reads. Pieces merged, NULL text shown as '', event messages joined where the span carries none.
--- Numbers that were not sent stay NULL. Filter on `day` as well as on start_time: it prunes partitions.
+-- Numbers that were not sent stay NULL. Filter on `hour` (or `day`) as well as on start_time: the table is sorted by it.
 CREATE VIEW llm_calls AS
 WITH
     arraySort(event_messages) AS events,
@@ -143,7 +158,7 @@ WITH
     arrayFirst(m -> m.kind = 'output_messages', events) AS output_details,
     arrayFirst(m -> m.kind = 'system_instructions', events) AS system_details
 SELECT
-    day, trace_id, span_id, ifNull(parent_span_id, '') AS parent_span_id, received_at,
+    hour, toDate(hour) AS day, trace_id, span_id, ifNull(parent_span_id, '') AS parent_span_id, received_at,
     assumeNotNull(p.start_time) AS start_time, ifNull(p.duration_s, 0) AS duration_s, ifNull(p.span_name, '') AS span_name,
     ifNull(p.service_name, '') AS service_name, ifNull(p.environment, '') AS environment, ifNull(p.project, '') AS project,
     ifNull(p.convention, '') AS convention, ifNull(p.operation_name, '') AS operation_name,
@@ -158,13 +173,17 @@ SELECT
     coalesce(p.prompt_text, nullIf(input_details.text, ''), arrayLast(m -> m.role = 'user' AND m.text != '', input_events).text) AS prompt_text,
     coalesce(p.response_text, nullIf(output_details.text, ''), arrayStringConcat(arrayFilter(t -> t != '', output_events.text), '\n')) AS response_text,
     ifNull(p.context_text, '') AS context_text, ifNull(p.reference_text, '') AS reference_text,
-    ifNull(p.conversation_id, '') AS conversation_id, ifNull(p.user_id, '') AS user_id,
+    coalesce(p.assembled_conversation_id, p.conversation_id, '') AS conversation_id,
+    coalesce(p.assembled_user_id, p.user_id, '') AS user_id,
     ifNull(p.prompt_name, '') AS prompt_name, ifNull(p.prompt_version, '') AS prompt_version,
     request_temperature, request_top_p, request_max_tokens, usage_input_tokens, usage_output_tokens,
     usage_cache_read_input_tokens, usage_cache_write_input_tokens, usage_reasoning_output_tokens,
     ifNull(p.usage_counted, 0) AS usage_counted,
     if(notEmpty(p.finish_reasons), arraySort(p.finish_reasons), arraySort(arrayDistinct(arrayFilter(r -> r != '', arrayMap(m -> JSONExtractString(m.message, 'finish_reason'), output_events))))) AS finish_reasons,
     ifNull(p.error_type, '') AS error_type, ifNull(p.error_message, '') AS error_message,
-    time_to_first_token_s, cost_usd
+    time_to_first_token_s, if(isNaN(coalesce(p.assembled_cost_usd, p.cost_usd)), NULL, coalesce(p.assembled_cost_usd, p.cost_usd)) AS cost_usd,
+    coalesce(p.root_span_id, p.span_id) AS root_span_id, depth
 FROM llm_call_parts AS p FINAL
-WHERE p.operation_name IS NOT NULL;
+WHERE p.operation_name IS NOT NULL
+-- The partition is made from the key, so no call is in two of them.
+SETTINGS do_not_merge_across_partitions_select_final = 1;

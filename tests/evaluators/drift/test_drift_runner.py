@@ -48,7 +48,6 @@ class World:
             at = start + (end - start) * (k / count)
             rows.append(
                 {
-                    "day": at.date(),
                     "trace_id": f"{self.number * 0x9E3779B97F4A7C15 % 2**128:032x}",
                     "span_id": f"{self.number:016x}",
                     "received_at": at,

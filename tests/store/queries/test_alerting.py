@@ -18,7 +18,6 @@ MINUTE = timedelta(minutes=1)
 def call(index: int, **columns: Any) -> dict[str, Any]:
     time = NOON + timedelta(seconds=index)
     row = {
-        "day": time.date(),
         "trace_id": f"{index:032x}",
         "span_id": f"{index:016x}",
         "received_at": time + timedelta(seconds=3),

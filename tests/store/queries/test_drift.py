@@ -11,7 +11,6 @@ CHAT = ("chat",)
 
 def call(number: int, **columns: object) -> dict[str, object]:
     return {
-        "day": NOW.date(),
         "trace_id": f"{number:032x}",
         "span_id": f"{number:016x}",
         "received_at": NOW,
@@ -52,8 +51,8 @@ def test_a_sample_is_random_but_always_the_same(store: Store) -> None:
 
 def test_texts_of_calls_that_went_well(store: Store) -> None:
     store.insert("llm_call_parts", [call(1), call(2, error_type="timeout"), call(3, response_text="")])
-    keys = [(f"{k:032x}", f"{k:016x}") for k in (1, 2, 3)]
-    rows = drift.call_texts(store, keys, [NOW.date()], column="response_text", longest=6)
+    keys = [(int(NOW.timestamp()) // 3600 * 3600, f"{k:032x}", f"{k:016x}") for k in (1, 2, 3)]
+    rows = drift.call_texts(store, keys, column="response_text", longest=6)
     assert [(row["span_id"], row["text"]) for row in rows] == [(f"{1:016x}", "answer")]
 
 

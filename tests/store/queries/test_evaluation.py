@@ -1,7 +1,7 @@
 """The evaluators' queries against a seeded store."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ LATER = NOW + timedelta(milliseconds=1)
 
 def call(number: int, **columns: Any) -> dict[str, Any]:
     return {
-        "day": NOW.date(),
         "trace_id": f"{number:032x}",
         "span_id": f"{number:016x}",
         "received_at": NOW,
@@ -77,22 +76,22 @@ def test_shards_are_a_partition_of_the_traces(stored: Store) -> None:
     assert sorted(number for part in parts for number in part) == [1, 2, 3]
 
 
-def texts(store: Store, numbers: Sequence[int], days: Sequence[date], **choice: Any) -> dict[int, dict[str, Any]]:
+def texts(store: Store, numbers: Sequence[int], start: datetime, **choice: Any) -> dict[int, dict[str, Any]]:
     options: dict[str, Any] = {"columns": ["response_text"], "longest": 1000} | choice
-    rows = evaluation.call_texts(store, [key(number) for number in numbers], days, **options)
+    keys = [stored for number in numbers for stored in evaluation.storage_keys(key(number), start, start)]
+    rows = evaluation.call_texts(store, keys, **options)
     return {int(row["trace_id"], 16): row for row in rows}
 
 
 def test_texts_are_merged_cut_and_only_those_asked_for(store: Store) -> None:
     store.insert("llm_call_parts", [call(1, response_text=None), call(2)])
-    late = call(1, prompt_text=None, response_text="äöü" * 10, received_at=LATER, day=NOW.date() + timedelta(days=1))
+    late = call(1, prompt_text=None, response_text="äöü" * 10, received_at=LATER)
     store.insert("llm_call_parts", [late])
-    days = sorted(evaluation.storage_days(NOW, NOW))
-    rows = texts(store, [1, 2, 3], days, longest=4)
+    rows = texts(store, [1, 2, 3], NOW, longest=4)
     assert rows.keys() == {1, 2}
     assert rows[1]["response_text"] == "äöüäö"
     assert "context_text" not in rows[1]
-    assert texts(store, [1], [NOW.date() - timedelta(days=9)]) == {}
+    assert texts(store, [1], NOW - timedelta(hours=1)) == {}
     hashed = store.query("SELECT cityHash64('question 1') AS h")[0]["h"]
     assert rows[1]["prompt_hash"] == hashed
 
@@ -102,7 +101,7 @@ def test_the_model_that_answered_comes_before_the_one_asked_for(store: Store) ->
         "llm_call_parts",
         [call(1, request_model="m", response_model="m-1"), call(2, request_model="m", response_model=None)],
     )
-    rows = texts(store, [1, 2], [NOW.date()])
+    rows = texts(store, [1, 2], NOW)
     assert [rows[number]["model"] for number in (1, 2)] == ["m-1", "m"]
 
 
@@ -193,5 +192,19 @@ def test_a_start_outside_the_retention_period_is_held_inside() -> None:
     assert evaluation.retained_time(LATER, NOW) == LATER
 
 
+def test_a_call_is_stored_under_the_hour_of_its_start_or_a_whole_day_that_is_kept() -> None:
+    def hours(start: datetime, received: datetime) -> list[datetime]:
+        keys = evaluation.storage_keys(("t", "s"), start, received)
+        assert {(trace, span) for _, trace, span in keys} == {("t", "s")}
+        return [datetime.fromtimestamp(hour, UTC) for hour, _, _ in keys]
+
+    noon = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+    assert hours(noon, noon) == hours(noon, noon + timedelta(days=20)) == [noon.replace(minute=0)]
+    assert hours(datetime(1970, 1, 1, tzinfo=UTC), noon) == [datetime(2026, 1, 31, tzinfo=UTC)]
+    assert hours(noon + timedelta(days=400), noon) == [datetime(2026, 3, 2, tzinfo=UTC)]
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+    assert len(hours(datetime(1970, 1, 1, tzinfo=UTC), midnight)) == 2, "it may have been chosen a moment before"
+
+
 def test_five_hundred_ids_fit_in_one_request(stored: Store) -> None:
-    assert texts(stored, range(1, 501), [NOW.date()]).keys() == {1, 2, 3, 4}
+    assert texts(stored, range(1, 501), NOW).keys() == {1, 2, 3, 4}

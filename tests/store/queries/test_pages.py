@@ -12,10 +12,14 @@ NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 SCOPE = Scope(NOW - timedelta(hours=1), NOW)
 
 
+def hour(moment):
+    return int(moment.timestamp()) // 3600 * 3600
+
+
 def call(n, minutes_ago, **more):
     start = NOW - timedelta(minutes=minutes_ago)
     return {
-        "day": start.date(), "trace_id": f"t{n}", "span_id": f"s{n}", "received_at": start + timedelta(seconds=2),
+        "trace_id": f"t{n}", "span_id": f"s{n}", "received_at": start + timedelta(seconds=2),
         "start_time": start, "duration_s": 1.0, "operation_name": "chat", "service_name": "app", "environment": "",
         "request_model": "m", "response_model": "", "prompt_text": "question", "response_text": "answer",
         "usage_input_tokens": 10, "usage_output_tokens": 5, "usage_counted": 1, "error_type": None, "cost_usd": None,
@@ -36,7 +40,7 @@ def test_a_store_without_a_row_gives_empty_answers(readonly_store):
     )
     everything = CallFilter(SCOPE)
     assert pages_traces.call_ids(readonly_store, everything, limit=50, offset=0) == []
-    assert pages_traces.calls(readonly_store, [], everything) == []
+    assert pages_traces.calls(readonly_store, []) == []
     assert pages_traces.count_calls(readonly_store, everything) == 0
     assert pages_overview.alerts(readonly_store) == pages_overview.deliveries(readonly_store, SCOPE) == []
     assert pages_trace.spans(readonly_store, "t1") == pages_trace.calls(readonly_store, "t1") == []
@@ -65,11 +69,11 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     by_scan = CallFilter(SCOPE, status="ok")
     assert by_arrival.is_by_arrival
     assert not by_scan.is_by_arrival
-    expected = [(f"t{n}", f"s{n}") for n in range(30)]
+    expected = [(hour(NOW - timedelta(minutes=1 + n)), f"t{n}", f"s{n}") for n in range(30)]
     for chosen in (by_arrival, by_scan):
         assert pages_traces.call_ids(readonly_store, chosen, limit=10, offset=5) == expected[5:15]
         assert pages_traces.count_calls(readonly_store, chosen) == 30
-    rows = pages_traces.calls(readonly_store, expected[:3], by_arrival)
+    rows = pages_traces.calls(readonly_store, expected[:3])
     assert [(row["trace_id"], row["model"], row["prompt"], row["answer"]) for row in rows] == [
         (f"t{n}", "m", "question", "answer") for n in range(3)
     ]
@@ -79,6 +83,12 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     ("chosen", "found"),
     [
         ({"search": "QUEStion é"}, ["t1"]),
+        ({"search": "here uest"}, ["t1"]),
+        ({"search": "here absent"}, []),
+        ({"search": "event"}, ["t4"]),
+        ({"search": "answer", "status": "error"}, ["t2"]),
+        ({"search": "_"}, []),
+        ({"search": "  "}, ["t1", "t2", "t3", "t4"]),
         ({"search": "' OR 1=1 --"}, []),
         ({"search": "%"}, ["t3"]),
         ({"search": "T2"}, ["t2"]),
@@ -92,9 +102,14 @@ def test_filters_match_literally(store, readonly_store, chosen, found):
     store.insert("llm_call_parts", [
         call(1, 3, prompt_text="a Question É here"), call(2, 4, error_type="Timeout"),
         call(3, 5, duration_s=9.0, response_text="100% sure", user_id="eve"),
+        call(4, 6, response_text=None),
     ])  # fmt: skip
-    ids = pages_traces.call_ids(readonly_store, CallFilter(SCOPE, **chosen), limit=50, offset=0)
-    assert [trace for trace, _ in ids] == found
+    event = (1, "output", "assistant", "{}", "from an EVENT")
+    store.insert("llm_call_parts", [call(4, 6, operation_name=None, prompt_text=None, response_text=None,
+                                         event_messages=[event])])  # fmt: skip
+    keys = pages_traces.call_ids(readonly_store, CallFilter(SCOPE, **chosen), limit=50, offset=0)
+    assert [trace for _, trace, _ in keys] == found
+    assert pages_traces.count_calls(readonly_store, CallFilter(SCOPE, **chosen)) == len(found)
 
 
 def test_scores_know_what_could_not_be_scored(store, readonly_store):
@@ -114,7 +129,7 @@ def test_scores_know_what_could_not_be_scored(store, readonly_store):
     (point,) = pages_overview.score_series(readonly_store, SCOPE, 3600)[-1:]
     assert point["n"] in (1, 2)
     assert len(pages_trace.scores(readonly_store, "t2")) == 1
-    assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [("t1", "s1")], SCOPE)} == {0.2}
+    assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [(0, "t1", "s1")], SCOPE)} == {0.2}
 
 
 def test_a_call_that_two_versions_of_an_evaluator_scored_counts_once(store, readonly_store):

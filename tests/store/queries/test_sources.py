@@ -9,7 +9,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def call(n, **more):
     return {
-        "day": NOW.date(), "trace_id": "t", "span_id": f"s{n}", "received_at": NOW, "start_time": NOW,
+        "trace_id": "t", "span_id": f"s{n}", "received_at": NOW, "start_time": NOW,
         "duration_s": 1.0, "service_name": "shop", "convention": "otel_genai", "operation_name": "chat",
         "request_model": "m", "provider_name": "openai", "prompt_text": "q", "response_text": "a",
         "output_messages": "", "usage_input_tokens": 10, "usage_output_tokens": 5, "finish_reasons": ["stop"],
