@@ -127,8 +127,8 @@ def _calls(scope: Scope) -> None:
         if not found:
             nothing("No call of this time range was flagged.")
             return
-        ids = [(row["trace_id"], row["span_id"]) for row in found]
-        calls = read(pages_traces.calls, ids, pages_traces.CallFilter(scope=scope))
+        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"]) for row in found]
+        calls = read(pages_traces.calls, keys)
         by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
         config = st.column_config
         st.dataframe(
