@@ -159,6 +159,24 @@ def resume(
     )
 
 
+def resume_range(
+    rows: Sequence[Mapping[str, Any]], label: str, *, worker: str, since: datetime, until: datetime
+) -> Cursor:
+    """Work out where a backfill goes on.
+
+    Args:
+        rows: as for `resume`.
+        label: of this backfill, in the column `shard`.
+        worker: this life of it; the others have ended.
+        since: when its first calls were received.
+        until: when its last were; whoever has a score of the live workers is found by asking.
+    """
+    own = [row for row in rows if row["shard"] == label]
+    place = Place.end_of(max(map(_done, own), default=since - TICK))
+    starts = [OpenStart.of(row) for row in own if row["event"] == "start" and row["worker"] != worker]
+    return Cursor(fresh=place, rechecked=place, verify_until=until, open_starts=starts)
+
+
 def _done(row: Mapping[str, Any]) -> datetime:
     """How far a life got: what it finished, or else where it began."""
     finished: datetime = row["done"]

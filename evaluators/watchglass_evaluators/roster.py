@@ -64,16 +64,15 @@ class Roster:
 
     def _slot(self, wanted: Wanted, old: Slot | None, rubric: datetime | None) -> Slot:
         """Make a slot, or go on with the one that is there: its place stays, unless its evaluator is another now."""
-        options = EvaluatorOptions.model_validate({"sample_rate": wanted.sample_rate, "filters": wanted.filters})
-        definition = rubric if wanted.is_judge else None
-        if old is not None and old.definition == definition and old.on_since == wanted.on_since:
-            old.options = options
+        new = make_slot(wanted, self._config, self._load)
+        new.definition = rubric if wanted.is_judge else None
+        if old is not None and old.definition == new.definition and old.on_since == new.on_since:
+            old.options = new.options
             return old
-        return Slot(
-            wanted.name,
-            options,
-            self._load,
-            usual_operations=self._config.operations,
-            on_since=wanted.on_since,
-            definition=definition,
-        )
+        return new
+
+
+def make_slot(wanted: Wanted, config: EvaluatorsConfig, load: Callable[[str], Evaluator]) -> Slot:
+    """Make the slot of an evaluator, with nothing loaded."""
+    options = EvaluatorOptions.model_validate({"sample_rate": wanted.sample_rate, "filters": wanted.filters})
+    return Slot(wanted.name, options, load, usual_operations=config.operations, on_since=wanted.on_since)
