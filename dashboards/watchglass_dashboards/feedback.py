@@ -43,6 +43,8 @@ class Feedback:
     direction: str = "higher_is_better"
     call: Mapping[str, str] | None = None
     """Of the call: service_name, environment, model, prompt_name, prompt_version; '' where unknown."""
+    call_start_ns: int = 0
+    """When the call began, Unix nanoseconds: scores are filed under the time of their call. 0 = unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def body(feedback: Feedback, person: str, time_ns: int) -> bytes:
     Args:
         feedback: What is said.
         person: Who says so; becomes part of the evaluator's name, so that two people's verdicts are two scores.
-        time_ns: Unix time, nanoseconds.
+        time_ns: Now, Unix nanoseconds.
     """
     call = feedback.call or {}
     text = {
@@ -83,7 +85,8 @@ def body(feedback: Feedback, person: str, time_ns: int) -> bytes:
         "deployment.environment.name": call.get("environment", ""),
     }
     record = {
-        "timeUnixNano": str(time_ns),
+        "timeUnixNano": str(feedback.call_start_ns or time_ns),
+        "observedTimeUnixNano": str(time_ns),
         "traceId": feedback.trace_id,
         "spanId": feedback.span_id,
         "eventName": "gen_ai.evaluation.result",

@@ -70,6 +70,13 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "Two models, prompt versions, services or times side by side, with 95 % intervals",
     ),
+    "review": PageInfo(
+        "watchglass_dashboards.views.review:page",
+        "Review",
+        ":material/rate_review:",
+        "Quality",
+        "One call after the other, one key a label; labels become human scores",
+    ),
     "trace": PageInfo(
         "watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True, has_filters=False
     ),

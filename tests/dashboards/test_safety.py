@@ -31,9 +31,11 @@ MARKDOWN = {
     "spinner", "progress", "popover", "menu_button", "dialog",
 }  # fmt: skip
 #: Arguments of those that are no text.
-NO_TEXT = {"icon", "icon_position", "key", "width", "color", "delta_color", "chart_data", "chart_type", "query_params",
-           "anchor", "on_click", "on_change", "gap", "change", "better", "trend", "position", "type", "rows",
-           "disabled", "shortcut", "horizontal", "value"}  # fmt: skip
+NO_TEXT = {
+    "icon", "icon_position", "key", "width", "color", "delta_color", "chart_data", "chart_type", "query_params",
+    "anchor", "on_click", "on_change", "args", "disabled", "shortcut", "max_chars", "gap", "change", "better",
+    "trend", "position", "type", "rows", "horizontal", "value",
+}  # fmt: skip
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {
     "label", "count", "percent", "percent_range", "seconds", "whole", "usd", "score", "change", "clock", "zone_name",

@@ -70,7 +70,7 @@ def _said(span: Span, call: dict[str, Any] | None) -> None:
     if len(said) > _MOST_TURNS:
         st.caption(f"{len(said) - _MOST_TURNS:,} earlier messages are not shown.")
     for turn in said[-_MOST_TURNS:]:
-        _turn(turn, call)
+        show_turn(turn)
     if call["reference_text"]:
         st.caption("Reference answer")
         untrusted(call["reference_text"], code=True)
@@ -105,7 +105,8 @@ def _tool(call: dict[str, Any]) -> None:
     untrusted(call["tool_call_result"] or format.GAP, code=True)
 
 
-def _turn(turn: Turn, call: dict[str, Any]) -> None:
+def show_turn(turn: Turn) -> None:
+    """One message of a conversation, as text."""
     role = turn.role.lower()
     person = "user" if role == "user" else "assistant"
     with st.chat_message(person, avatar=_AVATARS.get(role, ":material/smart_toy:")):

@@ -69,7 +69,8 @@ def call(store: Store, trace_id: str, span_id: str) -> dict[str, Any] | None:
     longest = ", ".join(f"length({text})" for text in texts)
     rows = store.query(
         f"""
-        SELECT {cut}, toInt64(greatest({longest})) AS text_bytes, operation_name, provider_name, request_model,
+        SELECT {cut}, toInt64(greatest({longest})) AS text_bytes, service_name, environment,
+               toUnixTimestamp64Nano(start_time) AS start_ns, operation_name, provider_name, request_model,
                response_model, response_id, convention, agent_name, tool_name, tool_call_id, conversation_id, user_id,
                prompt_name, prompt_version, request_temperature, request_top_p, request_max_tokens,
                usage_input_tokens, usage_output_tokens, usage_cache_read_input_tokens, usage_cache_write_input_tokens,
