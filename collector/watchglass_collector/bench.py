@@ -1,17 +1,20 @@
 """What ingest costs: spans per CPU-second of the whole path, beside two yardsticks from the same run.
 
-The collector and its store run in a child process whose CPU time is read from the system; the client is this process
-and not counted, but for the path that decodes in Python. Every path ends in the same tables, with the same views
-behind them. The bound is what copying the finished rows to tables of the same kind costs.
+Collector and store run in a child process, whose CPU time is read from the system: receiving, checking, the spool with
+its syncs, decoding, views, rollups, writing, and the merges that follow until none runs. The client is this process and
+not counted, but for the yardstick in Python.
+
+The bound: copying the finished rows of every table that a span ends in to a table of the same definition, a whole table
+at a time. So it has few merges, and neither a client nor a spool.
+
+In Python: the same rows of `otel_traces` and `llm_call_parts` made span by span (`bench_python`) and inserted with the same
+client. Receiving, spooling and the small tables of rollups are left out, in its favour.
 """
 
-import gzip
-import json
-import os
+import itertools
 import random
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,18 +28,39 @@ from typing import Any, Final
 import grpc
 import httpx
 
-from watchglass_collector.bench_payload import payloads, python_rows
-from watchglass_collector.collector import Collector
-from watchglass_collector.config import CollectorConfig
+from watchglass_collector.bench_payload import payloads
+from watchglass_collector.bench_python import python_rows
+from watchglass_collector.bench_server import Server, serving
 from watchglass_collector.signals import TRACES
-from watchglass_collector.views import install_views
-from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 
 _SPANS_PER_REQUEST: Final = 512
+_SPANS_PER_PACED_REQUEST: Final = 64
 _CONNECTIONS: Final = 2
-_TRANSPORTS: Final = ("http", "http_gzip", "grpc")
-_FINISHED: Final = ("otel_traces", "llm_call_parts")
+_PACED_CONNECTIONS: Final = 8
 _HEADERS: Final = {"content-type": "application/x-protobuf"}
+_COPY, _TWIN = "copy_of_", "python_"
+_FINISHED: Final = """
+SELECT table, sum(bytes_on_disk) AS bytes FROM system.parts
+WHERE active AND database = currentDatabase() AND (startsWith(table, 'otel_') OR startsWith(table, 'llm_'))
+GROUP BY table ORDER BY table
+"""
+
+Send = Callable[[bytes], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured."""
+
+    requests: int
+    """Of 512 spans, each time a path has its turn."""
+    rounds: int
+    paced_s: float
+    """How long each transport is watched at half of its load."""
+
+
+QUICK: Final = Sizes(requests=16, rounds=2, paced_s=3)
+WHOLE: Final = Sizes(requests=60, rounds=5, paced_s=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,140 +71,127 @@ class _Measurement:
     otlp_bytes: int
     wall_s: float
     cpu_s: float
-    acks_s: Sequence[float] = ()
-
-
-class _Server:
-    """The child process, and its store seen from here."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", store: Store, http_url: str, grpc_target: str) -> None:
-        self._process = process
-        self.store = store
-        self.http_url = http_url
-        self.grpc_target = grpc_target
-
-    def cpu_s(self) -> float:
-        """CPU time it has used, all threads, user and system."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak_rss_mb(self) -> float:
-        """Most memory it ever had."""
-        lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
-        (peak,) = (line for line in lines if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 1024
-
-    def spans(self) -> int:
-        """Rows in otel_traces."""
-        return int(self.store.query("SELECT count() AS spans FROM otel_traces")[0]["spans"])
-
-    def wait_for(self, spans: int) -> None:
-        """Return once so many spans are stored."""
-        while self.spans() < spans:
-            time.sleep(0.05)
-
-    def settled_cpu_s(self) -> float:
-        """`cpu_s` once no merge runs: merges belong to what was written before, not to what comes next."""
-        while self.store.query("SELECT count() AS merges FROM system.merges")[0]["merges"]:
-            time.sleep(0.05)
-        return self.cpu_s()
 
 
 def run(quick: bool = False) -> dict[str, Any]:
     """Measure, several times in turn, and return the medians.
 
     Args:
-        quick: less of everything; fits in a minute.
+        quick: less of everything; fits in a minute on a machine that is idle.
+
+    Returns:
+        For `http` and `grpc` each: spans_per_s, mb_per_s, spans_per_cpu_s, ack_p50_ms, ack_p99_ms (at half of that load);
+        bound_spans_per_cpu_s, python_spans_per_cpu_s, peak_rss_mb, bytes_per_span, bytes_per_otlp_byte.
     """
-    requests, rounds = (24, 3) if quick else (60, 5)
-    numbers = random.Random(4)
-    with tempfile.TemporaryDirectory() as directory, _server(Path(directory)) as server:
-        paths: dict[str, Callable[[Sequence[bytes]], _Measurement]] = {
-            "http": lambda bodies: _over_http(server, bodies, packed=False),
-            "http_gzip": lambda bodies: _over_http(server, bodies, packed=True),
-            "grpc": lambda bodies: _over_grpc(server, bodies),
-            "python": lambda bodies: _in_python(server, bodies),
-        }
-        found: dict[str, list[_Measurement]] = {name: [] for name in (*paths, "copy")}
-        _over_http(server, payloads(numbers, 2, _SPANS_PER_REQUEST), packed=False)
-        peak_rss_mb = 0.0
-        for turn in range(rounds):
-            for name, path in paths.items():
-                _say(f"round {turn + 1} of {rounds}: {name}")
-                found[name].append(path(payloads(numbers, requests, _SPANS_PER_REQUEST)))
-                # The yardsticks take memory too: only what the transports needed counts.
-                peak_rss_mb = server.peak_rss_mb() if turn == 0 and name in _TRANSPORTS else peak_rss_mb
-            found["copy"].append(_copy(server))
-        return _report(found, server, peak_rss_mb)
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as server:
+        return measured(server, QUICK if quick else WHOLE, random.Random(4))
 
 
-def _report(found: dict[str, list[_Measurement]], server: _Server, peak_rss_mb: float) -> dict[str, Any]:
-    per_cpu_s = {name: statistics.median(one.spans / one.cpu_s for one in many) for name, many in found.items()}
+def measured(server: Server, sizes: Sizes, numbers: random.Random) -> dict[str, Any]:
+    """The whole table, measured on a server that holds whatever it holds."""
+    found: dict[str, list[_Measurement]] = {"http": [], "grpc": [], "python": [], "copy": []}
+    _over(server, "http", payloads(numbers, 2, _SPANS_PER_REQUEST))
+    peak_rss_mb = 0.0
+    for turn in range(sizes.rounds):
+        _say(f"round {turn + 1} of {sizes.rounds}")
+        server.forget_peak()
+        for name in _CLIENTS:
+            found[name].append(_over(server, name, payloads(numbers, sizes.requests, _SPANS_PER_REQUEST)))
+        # The yardsticks take memory too: only what the transports needed counts.
+        peak_rss_mb = max(peak_rss_mb, server.peak_rss_mb())
+        found["python"].append(_in_python(server, payloads(numbers, sizes.requests // 2, _SPANS_PER_REQUEST)))
+        found["copy"].append(_copy(server))
+    acks_ms = {}
+    for name in _CLIENTS:
+        _say(f"{name} at half of its load")
+        half = statistics.median(one.spans / one.wall_s for one in found[name]) / 2
+        acks_ms[name] = _paced(server, name, numbers, half, sizes.paced_s)
+    return _report(found, acks_ms, server, peak_rss_mb)
+
+
+def _report(
+    found: dict[str, list[_Measurement]], acks_ms: dict[str, Sequence[float]], server: Server, peak_rss_mb: float
+) -> dict[str, Any]:
+    per_cpu_s = {name: round(statistics.median(one.spans / one.cpu_s for one in many)) for name, many in found.items()}
     transports = {}
-    for name in _TRANSPORTS:
-        many = found[name]
-        acks_ms = sorted(1000 * ack for one in many for ack in one.acks_s)
+    for name, acks in acks_ms.items():
         transports[name] = {
-            "spans_per_s": round(statistics.median(one.spans / one.wall_s for one in many)),
-            "mb_per_s": round(statistics.median(one.otlp_bytes / one.wall_s / 1e6 for one in many), 1),
-            "spans_per_cpu_s": round(per_cpu_s[name]),
-            "ack_p50_ms": round(acks_ms[len(acks_ms) // 2], 1),
-            "ack_p99_ms": round(acks_ms[int(len(acks_ms) * 0.99)], 1),
+            "spans_per_s": round(statistics.median(one.spans / one.wall_s for one in found[name])),
+            "mb_per_s": round(statistics.median(one.otlp_bytes / one.wall_s / 1e6 for one in found[name]), 1),
+            "spans_per_cpu_s": per_cpu_s[name],
+            "ack_p50_ms": round(acks[len(acks) // 2], 1),
+            "ack_p99_ms": round(acks[int(len(acks) * 0.99)], 1),
         }
-    sizes = "SELECT sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND database = currentDatabase() AND "
-    stored = server.store.query(sizes + "NOT startsWith(table, 'copy_of_')")[0]["bytes"] / server.spans()
+    stored = sum(row["bytes"] for row in server.store.query(_FINISHED)) / server.rows("otel_traces")
     sent = found["http"][0].otlp_bytes / found["http"][0].spans
     return {
         **transports,
-        "bound_spans_per_cpu_s": round(per_cpu_s["copy"]),
-        "python_spans_per_cpu_s": round(per_cpu_s["python"]),
-        "http_to_bound": round(per_cpu_s["http"] / per_cpu_s["copy"], 3),
-        "http_to_python": round(per_cpu_s["http"] / per_cpu_s["python"], 2),
+        "bound_spans_per_cpu_s": per_cpu_s["copy"],
+        "python_spans_per_cpu_s": per_cpu_s["python"],
         "peak_rss_mb": round(peak_rss_mb),
-        "otlp_bytes_per_span": round(sent),
         "bytes_per_span": round(stored),
         "bytes_per_otlp_byte": round(stored / sent, 3),
     }
 
 
-def _over_http(server: _Server, bodies: Sequence[bytes], *, packed: bool) -> _Measurement:
-    wire = [gzip.compress(body, 6) for body in bodies] if packed else bodies
-    headers = _HEADERS | ({"content-encoding": "gzip"} if packed else {})
-    with httpx.Client(base_url=server.http_url, headers=headers, timeout=120) as client:
-        return _send(server, bodies, wire, lambda body: client.post(TRACES.http_path, content=body).raise_for_status())
+@contextmanager
+def _http(server: Server) -> Iterator[Send]:
+    with httpx.Client(base_url=server.http_url, headers=_HEADERS, timeout=120) as client:
+        yield lambda body: client.post(TRACES.http_path, content=body).raise_for_status()
 
 
-def _over_grpc(server: _Server, bodies: Sequence[bytes]) -> _Measurement:
+@contextmanager
+def _grpc(server: Server) -> Iterator[Send]:
     with grpc.insecure_channel(server.grpc_target) as channel:
         export = channel.unary_unary(f"/{TRACES.grpc_service}/Export", None, None)
-        return _send(server, bodies, bodies, lambda body: export(body, timeout=120))
+        yield lambda body: export(body, timeout=120)
 
 
-def _send(
-    server: _Server, bodies: Sequence[bytes], wire: Sequence[bytes], send: Callable[[bytes], object]
-) -> _Measurement:
-    def acknowledged(body: bytes) -> float:
-        start_s = time.perf_counter()
-        send(body)
-        return time.perf_counter() - start_s
+_CLIENTS: Final = {"http": _http, "grpc": _grpc}
 
+
+def _over(server: Server, transport: str, bodies: Sequence[bytes]) -> _Measurement:
+    """As fast as it goes, until everything is stored and merged."""
     spans = len(bodies) * _SPANS_PER_REQUEST
-    goal = server.spans() + spans
-    start_s, cpu_s = time.perf_counter(), server.settled_cpu_s()
-    with ThreadPoolExecutor(_CONNECTIONS) as pool:
-        acks_s = list(pool.map(acknowledged, wire))
+    goal = server.stored() + spans
+    with _CLIENTS[transport](server) as send, ThreadPoolExecutor(_CONNECTIONS) as pool:
+        cpu_s = server.settled_cpu_s()
+        start_s = time.perf_counter()
+        list(pool.map(send, bodies))
+        server.wait_for(goal)
+        wall_s = time.perf_counter() - start_s
+        return _Measurement(spans, sum(map(len, bodies)), wall_s, server.settled_cpu_s() - cpu_s)
+
+
+def _paced(
+    server: Server, transport: str, numbers: random.Random, spans_per_s: float, duration_s: float
+) -> Sequence[float]:
+    """Milliseconds to each answer, sorted, counted from when the request was due: a late start counts as waiting."""
+    interval_s = _SPANS_PER_PACED_REQUEST / spans_per_s
+    bodies = payloads(numbers, max(2, int(duration_s / interval_s)), _SPANS_PER_PACED_REQUEST)
+    goal = server.stored() + len(bodies) * _SPANS_PER_PACED_REQUEST
+
+    def answered_ms(due_s: float, body: bytes) -> float:
+        time.sleep(max(0.0, due_s - time.perf_counter()))
+        send(body)
+        return 1000 * (time.perf_counter() - due_s)
+
+    with _CLIENTS[transport](server) as send, ThreadPoolExecutor(_PACED_CONNECTIONS) as pool:
+        due = itertools.count(time.perf_counter() + interval_s, interval_s)
+        acks_ms = sorted(pool.map(answered_ms, due, bodies))
     server.wait_for(goal)
-    wall_s = time.perf_counter() - start_s
-    return _Measurement(spans, sum(map(len, bodies)), wall_s, server.settled_cpu_s() - cpu_s, acks_s)
+    return acks_ms
 
 
-def _in_python(server: _Server, bodies: Sequence[bytes]) -> _Measurement:
-    """Generated classes, a dict per span, column-wise insert: what collectors in Python do."""
+def _in_python(server: Server, bodies: Sequence[bytes]) -> _Measurement:
+    for table in ("otel_traces", "llm_call_parts"):
+        _twin(server, table, _TWIN + table)
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s() + _own_cpu_s()
     per_insert = 6
     for first in range(0, len(bodies), per_insert):
-        rows = [row for body in bodies[first : first + per_insert] for row in python_rows(body)]
-        server.store.insert("otel_traces", rows)
+        rows = [python_rows(body) for body in bodies[first : first + per_insert]]
+        server.store.insert(f"{_TWIN}otel_traces", [row for spans, _ in rows for row in spans])
+        server.store.insert(f"{_TWIN}llm_call_parts", [row for _, calls in rows for row in calls])
     cpu_s = server.settled_cpu_s() + _own_cpu_s() - cpu_s
     spans = len(bodies) * _SPANS_PER_REQUEST
     return _Measurement(spans, sum(map(len, bodies)), time.perf_counter() - start_s, cpu_s)
@@ -191,58 +202,22 @@ def _own_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _copy(server: _Server) -> _Measurement:
-    for table in _FINISHED:
-        server.store.command(f"DROP TABLE IF EXISTS copy_of_{table} SYNC")
-        server.store.command(f"CREATE TABLE copy_of_{table} AS {table}")
-    spans = server.spans()
+def _copy(server: Server) -> _Measurement:
+    tables = [row["table"] for row in server.store.query(_FINISHED)]
+    for table in tables:
+        _twin(server, table, _COPY + table)
+    spans = server.rows("otel_traces")
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s()
-    for table in _FINISHED:
-        server.store.command(f"INSERT INTO copy_of_{table} SELECT * FROM {table}")
+    for table in tables:
+        server.store.command(f"INSERT INTO {_COPY}{table} SELECT * FROM {table}")
     return _Measurement(spans, 0, time.perf_counter() - start_s, server.settled_cpu_s() - cpu_s)
+
+
+def _twin(server: Server, table: str, twin: str) -> None:
+    """An empty table of the same definition, syncs included."""
+    server.store.command(f"DROP TABLE IF EXISTS {twin} SYNC")
+    server.store.command(f"CREATE TABLE {twin} AS {table}")
 
 
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
-
-
-@contextmanager
-def _server(data_dir: Path) -> Iterator[_Server]:
-    arguments = [sys.executable, "-m", "watchglass_collector.bench", str(data_dir)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError("the benchmark's server did not start")
-        ready = json.loads(line)
-        store = connect(StoreConfig(port=ready["store_port"]), data_dir)
-        try:
-            yield _Server(process, store, ready["http_url"], ready["grpc_target"])
-        finally:
-            store.close()
-            process.communicate()
-
-
-def _serve(data_dir: Path) -> None:
-    """Be the child: serve until standard input ends."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    config = StoreConfig(port=port)
-    with EmbeddedServer(config, data_dir):
-        store = connect(config, data_dir)
-        migrate(store)
-        install_views(store)
-        collector = Collector(CollectorConfig(http_port=0, grpc_port=0), store, data_dir)
-        collector.start()
-        ready = {"store_port": port, "http_url": collector.http_url, "grpc_target": collector.grpc_target}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-        sys.stdin.read()
-        collector.stop()
-        store.close()
-
-
-if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))

@@ -9,7 +9,6 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -43,8 +42,6 @@ _VOCABULARY_SIZE: Final = 4000
 _SYSTEM_PROMPTS: Final = 8
 _SYSTEM_PROMPT_WORDS: Final = 90
 _MOST_TURNS: Final = 5
-_KINDS: Final = ("Unspecified", "Internal", "Server", "Client", "Producer", "Consumer")
-_STATUSES: Final = ("Unset", "Ok", "Error")
 
 
 class _Speaker:
@@ -139,39 +136,3 @@ def _set(attributes: Any, values: dict[str, Any]) -> None:
                 value.array_value.values.add().string_value = element
         else:
             setattr(value, fields[type(content)], content)
-
-
-def python_rows(body: bytes) -> Iterator[dict[str, Any]]:
-    """The same rows that the inbox's view makes of a request, decoded with generated classes."""
-    for envelope in ExportTraceServiceRequest.FromString(body).resource_spans:
-        resource = _map(envelope.resource.attributes)
-        for scope in envelope.scope_spans:
-            for span in scope.spans:
-                yield {
-                    "Timestamp": datetime.fromtimestamp(span.start_time_unix_nano / 1e9, UTC),
-                    "TraceId": span.trace_id.hex(),
-                    "SpanId": span.span_id.hex(),
-                    "ParentSpanId": span.parent_span_id.hex(),
-                    "TraceState": span.trace_state,
-                    "SpanName": span.name,
-                    "SpanKind": _KINDS[span.kind],
-                    "ServiceName": resource.get("service.name", ""),
-                    "ResourceAttributes": resource,
-                    "ScopeName": scope.scope.name,
-                    "ScopeVersion": scope.scope.version,
-                    "SpanAttributes": _map(span.attributes),
-                    "Duration": span.end_time_unix_nano - span.start_time_unix_nano,
-                    "StatusCode": _STATUSES[span.status.code],
-                    "StatusMessage": span.status.message,
-                }
-
-
-def _map(attributes: Any) -> dict[str, str]:
-    return {attribute.key: _plain(attribute.value) for attribute in attributes}
-
-
-def _plain(value: Any) -> str:
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return json.dumps([_plain(element) for element in value.array_value.values])
-    return str(getattr(value, kind))
