@@ -15,6 +15,7 @@ from watchglass_store.address import Address
 from watchglass_store.config import StoreConfig
 from watchglass_store.errors import StoreRejected
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
+from watchglass_store.server.local import local_engine
 from watchglass_store.sql import quote_name
 from watchglass_store.translation import translated
 
@@ -53,14 +54,17 @@ class Store:
     come out aware, in UTC.
     """
 
-    def __init__(self, address: Address, *, readonly_settings: bool = False) -> None:
+    def __init__(self, address: Address, *, readonly_settings: bool = False, data_dir: Path | None = None) -> None:
         """Connect to an address.
 
         Args:
             address: Server, user and database.
             readonly_settings: Ask for readonly=1 and limits on top of what the user may do.
+            data_dir: What the address serves. Where this process is its owner, bytes are inserted there directly.
         """
         self.database = address.database
+        self._port = address.port
+        self._data_dir = data_dir
         self._pool = get_pool_manager(maxsize=CONNECTIONS, verify=address.verify)
         try:
             with translated(str(address)):
@@ -145,10 +149,13 @@ class Store:
 
     def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
         """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle"."""
+        all_settings = {**WRITE_SETTINGS, **(settings or {})}
+        local = local_engine(self._data_dir, self._port) if self._data_dir else None
         with translated(self._where):
-            self._client.raw_insert(
-                quote_name(table), insert_block=data, fmt=fmt, settings={**WRITE_SETTINGS, **(settings or {})}
-            )
+            if local is not None:
+                local.insert(table, data, fmt=fmt, settings=all_settings)
+            else:
+                self._client.raw_insert(quote_name(table), insert_block=data, fmt=fmt, settings=all_settings)
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows."""
@@ -180,7 +187,8 @@ def connect(config: StoreConfig, data_dir: Path, *, readonly: bool = False) -> S
         return _server(Address.parse(config.url), readonly=readonly)
     credentials = load_credentials(data_dir)
     name, password = (READONLY, credentials.readonly) if readonly else (ADMINISTRATOR, credentials.administrator)
-    return Store(replace(embedded_address(config), username=name, password=password))
+    address = replace(embedded_address(config), username=name, password=password)
+    return Store(address, data_dir=None if readonly else data_dir)
 
 
 def embedded_address(config: StoreConfig) -> Address:

@@ -10,7 +10,7 @@ for the next record that checks.
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 SEGMENT_MAGIC: Final = b"WGSPOOL1"
@@ -30,6 +30,8 @@ class Record:
     """Spans or log records in the payload."""
     payload: bytes | memoryview
     """What is inserted."""
+    checksum: int | None = field(default=None, compare=False)
+    """CRC-32 of all of it, of a record that was read back and found sound; None = not computed yet."""
 
     @property
     def size(self) -> int:
@@ -47,7 +49,8 @@ class Damage:
 
 def header(record: Record) -> bytes:
     """The bytes that precede the payload."""
-    return _HEADER.pack(_RECORD_MAGIC, len(record.payload), _checksum(record), record.items, record.digest)
+    checksum = _checksum(record) if record.checksum is None else record.checksum
+    return _HEADER.pack(_RECORD_MAGIC, len(record.payload), checksum, record.items, record.digest)
 
 
 def _checksum(record: Record) -> int:
@@ -84,5 +87,5 @@ def _record_at(view: memoryview, position: int) -> Record | None:
     magic, length, checksum, items, digest = _HEADER.unpack_from(view, position)
     if magic != _RECORD_MAGIC or start + length > len(view):
         return None
-    record = Record(digest, items, view[start : start + length])
+    record = Record(digest, items, view[start : start + length], checksum)
     return record if _checksum(record) == checksum else None

@@ -22,6 +22,7 @@ from watchglass_store.server.engine import Engine, Scope
 from watchglass_store.server.exchange import User, Users
 from watchglass_store.server.guard import Guard
 from watchglass_store.server.lanes import Lane
+from watchglass_store.server.local import LocalEngine, owned
 
 WRITER_THREADS = 16
 MAX_WRITER_REQUESTS = 256
@@ -65,7 +66,7 @@ class EmbeddedServer:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             stack.enter_context(_ownership(directory))
             listener = stack.enter_context(_listen(self.config))
-            _serve(stack, listener, _application(stack, directory / "chdb", self.data_dir))
+            _serve(stack, listener, _application(stack, directory / "chdb", self.data_dir, self.config.port))
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
@@ -113,7 +114,7 @@ def _listen(config: StoreConfig) -> socket.socket:
         ) from None
 
 
-def _application(stack: contextlib.ExitStack, path: Path, data_dir: Path) -> Starlette:
+def _application(stack: contextlib.ExitStack, path: Path, data_dir: Path, port: int) -> Starlette:
     """Open the engine and build the application on it; the stack closes what was opened."""
     credentials = ensure_credentials(data_dir)
     engine = Engine(path, DATABASE)
@@ -127,6 +128,8 @@ def _application(stack: contextlib.ExitStack, path: Path, data_dir: Path) -> Sta
             User(EDITOR, credentials.editor, readonly=True, edits=True),
         ]
     )
+    # Closed before the engine is, as all that use it are.
+    stack.enter_context(owned(data_dir, port, LocalEngine(engine, ADMINISTRATOR)))
     lanes = {
         ADMINISTRATOR: Lane("watchglass-store", threads=WRITER_THREADS, requests=MAX_WRITER_REQUESTS),
         READONLY: Lane("watchglass-store-readonly", threads=READER_THREADS, requests=MAX_READER_REQUESTS),
