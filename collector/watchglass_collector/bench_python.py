@@ -1,7 +1,7 @@
 """The yardstick in Python: finished rows of the benchmark's requests, made span by span with generated classes.
 
-What collectors in Python do: a message object for each span, a dict for each row, and a client's column-wise insert. The
-rows are those that the inbox and the views make, `otel_traces` and `llm_call_parts`; a test compares them.
+What collectors in Python do: a message object for each span, a dict for each row, and a client's column-wise insert.
+The rows are those that the inbox and the views make, `otel_traces` and `llm_call_parts`; a test compares them.
 """
 
 import json

@@ -48,7 +48,8 @@ class Server:
 
     def stored(self) -> int:
         """Spans that came through the collector and are stored."""
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write(b"stored\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
@@ -60,8 +61,8 @@ class Server:
 
     def rows(self, table: str) -> int:
         """Rows of a table, as they are in its parts."""
-        sql = "SELECT sum(rows) AS n FROM system.parts WHERE active AND database = currentDatabase() AND table = {t:String}"
-        return int(self.store.query(sql, {"t": table})[0]["n"])
+        parts = "SELECT sum(rows) AS n FROM system.parts WHERE active AND database = currentDatabase()"
+        return int(self.store.query(f"{parts} AND table = {{t:String}}", {"t": table})[0]["n"])
 
     def settled_cpu_s(self) -> float:
         """`cpu_s` once no merge runs: merges belong to what was written before, not to what comes next."""

@@ -1,7 +1,7 @@
 """Inserts of bytes from the process that owns the engine: the same rows and errors, without a socket in between.
 
-A collector's segments are by far the most bytes that reach the store, and `watchglass up` runs collector and store in one
-process: sending them to itself over loopback took as long as decoding them.
+A collector's segments are by far the most bytes that reach the store, and `watchglass up` runs collector and store in
+one process: sending them to itself over loopback took as long as decoding them.
 """
 
 import tempfile

@@ -53,7 +53,12 @@ def test_the_owner_sends_itself_nothing(store: Store, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("table", "data", "fmt"),
-    [("t", b'{"id": "hunter2"}', "JSONEachRow"), ("t", b"", "Nope"), ("absent", b"", "JSONEachRow"), ("t", b"\x0a", "x")],
+    [
+        ("t", b'{"id": "hunter2"}', "JSONEachRow"),
+        ("t", b"", "Nope"),
+        ("absent", b"", "JSONEachRow"),
+        ("t", b"\x0a", "x"),
+    ],
 )
 def test_errors_are_those_of_the_wire(store: Store, table: str, data: bytes, fmt: str) -> None:
     with pytest.raises(StoreRejected) as here:
