@@ -30,7 +30,9 @@ def text_message(role: str, text: str) -> str:
 def repaired(json: str) -> str:
     """JSON text with the two faults clients really send mended: halves of surrogate pairs, invalid UTF-8."""
     mended = f"replaceRegexpAll(toValidUTF8({json}), {quote(_LONE_SURROGATES)}, '\\\\1')"
-    return f"if({json} = '' OR isValidJSON({json}), {json}, {mended})"
+    # Nearly every text has neither, and finding that out is much faster than reading it as JSON.
+    is_whole = f"isValidUTF8({json}) AND position({json}, '\\\\u') = 0"
+    return f"if(({is_whole}) OR isValidJSON({json}), {json}, {mended})"
 
 
 def plain(json: str) -> str:
