@@ -73,7 +73,6 @@ def _call(row: Row, received_at: datetime) -> Row:
     users = [message for message in json.loads(attributes["gen_ai.input.messages"]) if message["role"] == "user"]
     answers = json.loads(attributes["gen_ai.output.messages"])
     return {
-        "day": row["Timestamp"].date(),
         "trace_id": row["TraceId"],
         "span_id": row["SpanId"],
         "received_at": received_at,
@@ -90,7 +89,6 @@ def _call(row: Row, received_at: datetime) -> Row:
         "prompt_text": _text(users[-1]),
         "response_text": "\n".join(map(_text, answers)),
         "finish_reasons": json.loads(attributes["gen_ai.response.finish_reasons"]),
-        "usage_counted": 1,
         "error_type": "_OTHER" if is_error else None,
         "error_message": row["StatusMessage"] if is_error else None,
     }
