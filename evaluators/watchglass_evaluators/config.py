@@ -36,7 +36,12 @@ class EvaluatorsConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: tuple[str, ...] = Field(
-        default=("rouge", "bleu", "profanity", "response_length", "refusal"), description="The evaluators that run."
+        default=(
+            *("rouge", "bleu", "answer_match", "profanity", "refusal", "pii", "secrets", "prompt_injection"),
+            *("language", "readability", "repetition", "response_length", "json_format", "groundedness"),
+            *("context_relevance", "answer_relevance", "tool_calls", "tool_use"),
+        ),
+        description="The evaluators that run.",
     )
     options: dict[str, EvaluatorOptions] = Field(
         default_factory=dict, description="Sample rate and filter by evaluator; one without an entry sees every call."

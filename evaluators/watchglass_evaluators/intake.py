@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from watchglass_evaluators.config import EvaluatorsConfig
 from watchglass_evaluators.evaluator import COLUMNS, Call, Column, EvaluatorSpec
@@ -101,6 +101,8 @@ class CallIntake:
             answers = evaluation.golden_answers(self._store, sorted(wanted), longest=longest) if wanted else {}
             for row in rows:
                 row["reference_text"] = row["reference_text"] or answers.get(row["prompt_hash"], "")
+        if "context_text" in columns:
+            self._add_context(rows, {(hour, trace) for hour, trace, _ in keys}, longest)
         received = {arrival.call: arrival.received_at for arrival in arrivals}
         calls = {}
         for row in rows:
@@ -109,6 +111,15 @@ class CallIntake:
             row["start_time"] = evaluation.retained_time(row["start_time"], received[call])
             calls[call] = Call(**row)
         return calls
+
+    def _add_context(self, rows: list[dict[str, Any]], places: Collection[tuple[int, str]], longest: int) -> None:
+        """Give calls without a context what was retrieved before them in their trace: mostly spans of their own."""
+        lacking = {row["trace_id"] for row in rows if not row["context_text"]}
+        wanted = sorted(place for place in places if place[1] in lacking)
+        found = evaluation.retrieved(self._store, wanted, longest=longest) if wanted else {}
+        for row in rows:
+            texts = [text for start, text in found.get(row["trace_id"], ()) if start <= row["start_time"]]
+            row["context_text"] = (row["context_text"] or "\n\n".join(texts))[: longest + 1]
 
     def unscored(self, arrivals: Sequence[Arrival], spec: EvaluatorSpec, *, doubtful_until: datetime) -> list[Arrival]:
         """Leave out the calls, of those received up to a time, that turn out to have been scored since they came in."""

@@ -41,6 +41,7 @@ BUILTIN: dict[str, str] = {
     "support": "watchglass_evaluators.library.support:Support",
     "ter": "watchglass_evaluators.library.ter:Ter",
     "tool_calls": "watchglass_evaluators.library.tool_calls:ToolCalls",
+    "tool_use": "watchglass_evaluators.library.tool_use:ToolUse",
     "toxicity": "watchglass_evaluators.library.toxicity:Toxicity",
 }
 

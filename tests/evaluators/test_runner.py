@@ -34,14 +34,15 @@ def visible(store: Store, name: str) -> list[dict[str, Any]]:
 def test_every_settled_call_gets_every_score(store: Store, clock: Any, seed: Seed) -> None:
     seed(3, reference_text="Answer 2.", service_name="shop", environment="prod", response_model="m-1",
          prompt_name="greet", prompt_version="7")  # fmt: skip
-    runner = Runner(store, EvaluatorsConfig(), clock=clock)
+    enabled = ("rouge", "bleu", "profanity", "response_length", "refusal")
+    runner = Runner(store, config(*enabled), clock=clock)
     assert sum(report.eligible for report in run(runner).values()) == 0, "nothing has settled yet"
     clock.advance(5)
     reports = run(runner)
     assert {name: report.scored for name, report in reports.items()} == dict.fromkeys(reports, 3)
     counts = store.query("SELECT name, count() AS n FROM scores FINAL GROUP BY name")
     assert {row["name"]: row["n"] for row in counts} == dict.fromkeys(
-        [score.name for name in EvaluatorsConfig().enabled for score in registry.load(name).spec.scores], 3
+        [score.name for name in enabled for score in registry.load(name).spec.scores], 3
     )
     row = visible(store, "rouge_l")[0]
     context = ("shop", "prod", "m-1", "greet", "7")
@@ -336,3 +337,20 @@ def test_run_forever_outlives_the_store_and_stops_when_told(store: Store, seed: 
     thread.join(timeout=10)
     assert not thread.is_alive()
     assert len(visible(store, "refusal")) == 4
+
+
+def test_the_context_of_a_call_is_what_its_trace_retrieved_before_it(store: Store, clock: Any, seed: Seed) -> None:
+    trace = "0" * 31 + "a"
+    early, late = (clock.now - timedelta(seconds=s) for s in (5, 0.5))
+    own = {"trace_id": trace, "prompt_text": None, "response_text": None, "operation_name": "retrieval"}
+    seed(1, **own, context_text="Second: 4 days.", start_time=clock.now - timedelta(seconds=4))
+    seed(1, **own, context_text="First: 3 days.", start_time=early)
+    seed(1, **own, context_text="Too late: 9 days.", start_time=late)
+    seed(1, trace_id=trace, response_text="It takes 3 or 4 or 9 days.")
+    seed(1, response_text="Another trace: 3 days.")
+    seed(1, context_text="Its own: 7 days.", trace_id=trace, response_text="It takes 7 days.")
+    clock.advance(10)
+    report = run(Runner(store, config("groundedness"), clock=clock))["groundedness"]
+    assert (report.scored, report.skipped) == (2, 1)
+    values = {round(row["value"], 3): row["explanation"] for row in visible(store, "numbers_grounded")}
+    assert values == {0.667: "numbers without support: 9", 1.0: ""}

@@ -18,7 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 import watchglass
-from watchglass_cli.demo.script import BAD_PROMPT, BAD_VERSION, FAQS, GOOD_PROMPT, GOOD_VERSION, Faq
+from watchglass_cli.demo.script import BAD_PROMPT, BAD_VERSION, FAQS, GOOD_PROMPT, GOOD_VERSION, Faq, asked
 
 SERVICE = "acme-support"
 MODEL = "acme-1"
@@ -79,9 +79,10 @@ def serve_one(client: object, turn: int, version: str, sent: Sent) -> None:
         reference=faq.reference,
     ):
         with watchglass.span("support request", kind="chain") as request:
-            request.set_input(faq.question)
+            question = asked(faq, turn)
+            request.set_input(question)
             try:
-                request.set_output(support_agent(faq.question, faq, version, client))
+                request.set_output(support_agent(question, faq, version, client))
                 sent.answers += 1
             except Exception as error:
                 # The customer sees an apology; the spans carry the error.

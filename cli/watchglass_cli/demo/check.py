@@ -23,6 +23,12 @@ CHANNELS = 2
 TIMEOUT_S = 75.0
 CALLS_PER_REPLAY = 121
 """Model, tool, retrieval, agent, chain and embedding spans in the shipped traffic, counted by hand."""
+FAMILIES = (
+    *("token_f1", "pii_prompt", "secrets", "prompt_injection", "language_match", "flesch_reading_ease", "repetition"),
+    *("json_valid", "groundedness_overlap", "context_relevance_overlap", "answer_relevance_overlap"),
+    *("tool_call_validity", "tool_error_rate", "tool_repeats"),
+)
+"""Scores of which there is at least one: the others are counted."""
 CALLS_PER_ANSWER = 4
 """chain, agent, retrieval and chat of one question; a question on which the model fails makes the same four."""
 
@@ -71,7 +77,8 @@ def _story(demo: Demo, store: Store) -> Result:
 
     def settled(now: Counts) -> bool:
         deliveries = min(len(demo.slack.messages), len(demo.smtp.messages))
-        return now.backlog == 0 and now.spans >= spans and now.resolved >= RULES and deliveries >= 2 * RULES
+        scored = now.backlog == 0 and all(now.scores.get(name) for name in FAMILIES)
+        return scored and now.spans >= spans and now.resolved >= RULES and deliveries >= 2 * RULES
 
     found = _wait(lambda: counts(store), settled, started + TIMEOUT_S)
     result = Result(
@@ -102,11 +109,12 @@ def _problems(result: Result, found: Counts, calls: int, sent: dict[str, int]) -
         "emails_received": (result.emails_received, notified),
         "scores thumbs_up": (result.scores.get("thumbs_up", 0), sent["feedback"]),
     }
-    for name in ("profanity", "refusal", "response_length"):
+    for name in ("profanity", "refusal", "response_length", "pii", "secrets"):
         expected[f"scores {name}"] = (result.scores.get(name, 0), found.answers)
-    for name in ("rouge_l", "bleu"):
+    for name in ("rouge_l", "bleu", "exact_match"):
         expected[f"scores {name}"] = (result.scores.get(name, 0), found.answers_with_reference)
-    return [f"{name}: {got}, expected {want}" for name, (got, want) in expected.items() if got != want]
+    problems = [f"{name}: {got}, expected {want}" for name, (got, want) in expected.items() if got != want]
+    return problems + [f"scores {name}: none" for name in FAMILIES if not result.scores.get(name)]
 
 
 def _output(app: subprocess.Popen[str]) -> str:

@@ -130,6 +130,7 @@ grpc_port = {ports["grpc"]}
 
 [evaluators]
 settle_s = 1.5
+trace_idle_s = 6
 poll_s = 0.5
 
 [alerts]

@@ -52,8 +52,8 @@ def counts(store: Store) -> Counts:
         "FROM alert_events WHERE kind = 'transition'"
     )
     scores = {row["name"]: int(row["n"]) for row in rows}
-    wanted = dict.fromkeys(("profanity", "refusal", "response_length"), int(calls["answers"]))
-    wanted |= dict.fromkeys(("rouge_l", "bleu"), int(calls["answers_with_reference"]))
+    wanted = dict.fromkeys(("profanity", "refusal", "response_length", "pii", "secrets"), int(calls["answers"]))
+    wanted |= dict.fromkeys(("rouge_l", "bleu", "exact_match"), int(calls["answers_with_reference"]))
     return Counts(
         spans=int(spans["spans"]),
         span_rows=int(spans["span_rows"]),

@@ -132,6 +132,34 @@ def call_texts(store: Store, keys: Sequence[CallKey], *, columns: Sequence[str],
     )
 
 
+def retrieved(
+    store: Store, places: Sequence[tuple[int, str]], *, longest: int
+) -> dict[str, list[tuple[datetime, str]]]:
+    """What was retrieved in some traces: by trace id the start and the text of each retrieval, in order of their start.
+
+    Args:
+        store: where from.
+        places: which traces, by (hour of a call of theirs in Unix seconds, trace_id), about 500; the hour before is
+            looked at as well.
+        longest: texts are cut to one character more than this. Of a trace the first 20 retrievals are read.
+    """
+    rows = store.query(
+        """
+        SELECT trace_id, start_time, leftUTF8(context_text, {longest:UInt32}) AS text FROM llm_calls
+        WHERE (hour, trace_id) IN {places:Array(Tuple(UInt32, String))} AND context_text != ''
+        ORDER BY trace_id, start_time, span_id LIMIT 20 BY trace_id
+        """,
+        {
+            "places": sorted({(hour - before, trace_id) for hour, trace_id in places for before in (0, 3600)}),
+            "longest": longest + 1,
+        },
+    )
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    for row in rows:
+        found.setdefault(row["trace_id"], []).append((row["start_time"], row["text"]))
+    return found
+
+
 def golden_answers(store: Store, prompt_hashes: Sequence[int], *, longest: int) -> dict[int, str]:
     """Reference answers by cityHash64(prompt_text): of several to one prompt, the one added last.
 
