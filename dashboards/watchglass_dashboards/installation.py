@@ -31,6 +31,10 @@ class Installation:
     sections: Mapping[str, Any] = field(default_factory=dict)
     """Every section of the configuration as it is in force, secrets hidden: for the Settings page."""
 
+    evaluators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Every evaluator that is installed or configured -> what it is by the settings file: `summary` (what it
+    measures, in a line), `enabled`, `sample_rate` and `filters`; for the Evaluators page."""
+
     def to_json(self) -> str:
         """The text for `INSTALLATION_VARIABLE`."""
         return orjson.dumps(
@@ -41,6 +45,7 @@ class Installation:
                 "needs_key": self.needs_key,
                 "file": self.file,
                 "sections": hidden(self.sections),
+                "evaluators": dict(self.evaluators),
             }
         ).decode()
 

@@ -77,6 +77,13 @@ PAGES: dict[str, PageInfo] = {
         "Quality",
         "One call after the other, one key a label; labels become human scores",
     ),
+    "evaluators": PageInfo(
+        "watchglass_dashboards.views.evaluators:page",
+        "Evaluators",
+        ":material/tune:",
+        "Operate",
+        "What runs on which calls, how far it is, what it cost and where it failed",
+    ),
     "trace": PageInfo(
         "watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True, has_filters=False
     ),

@@ -1,9 +1,12 @@
 """Which evaluators there are: ours in a table, third parties' by entry point. Listing imports none of them."""
 
+import ast
 import difflib
 import importlib
+import importlib.util
 import logging
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec, EvaluatorUnavailable
@@ -59,6 +62,17 @@ class BrokenEvaluator(Exception):
 def names() -> list[str]:
     """Return the names of all evaluators, built in and installed, sorted."""
     return sorted({*BUILTIN, *_plugins()})
+
+
+def summaries() -> dict[str, str]:
+    """What each evaluator measures, in a line, by name; '' for one that is installed from elsewhere. Imports none."""
+    found = dict.fromkeys(names(), "")
+    for name, target in BUILTIN.items():
+        spec = importlib.util.find_spec(target.partition(":")[0])
+        if spec is not None and spec.origin is not None:
+            text = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+            found[name] = text.splitlines()[0]
+    return found
 
 
 def load(name: str, models: "ModelsConfig | None" = None) -> Evaluator:

@@ -20,7 +20,7 @@ from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrat
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, load_credentials
 
-from .drift_seed import drift_results
+from .more_seeds import drift_results, evaluation_log
 
 #: Nobody logs in; the collector is where nobody listens.
 INSTALLATION = Installation(DashboardConfig())
@@ -310,6 +310,7 @@ def _fill(
     store.insert("scores", seed.scores)
     store.insert("alert_events", alert_events)
     store.insert("drift_results", drift)
+    store.insert("evaluation_log", evaluation_log(seed.now))
     store.close()
     return Seeded(seed, reader)
 

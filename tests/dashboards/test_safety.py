@@ -33,8 +33,8 @@ MARKDOWN = {
 #: Arguments of those that are no text.
 NO_TEXT = {
     "icon", "icon_position", "key", "width", "color", "delta_color", "chart_data", "chart_type", "query_params",
-    "anchor", "on_click", "on_change", "args", "disabled", "shortcut", "max_chars", "gap", "change", "better",
-    "trend", "position", "type", "rows", "horizontal", "value",
+    "anchor", "on_click", "on_change", "args", "value", "disabled", "shortcut", "max_chars", "gap", "change", "better",
+    "trend", "position", "type", "rows", "horizontal",
 }  # fmt: skip
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {

@@ -129,8 +129,10 @@ def alert(context: Context) -> None:
 def installation(context: Context) -> "Installation":
     """What the dashboard is told about the rest."""
     from watchglass_dashboards import Installation
+    from watchglass_evaluators.registry import summaries
+    from watchglass_evaluators.wanted import everything_wanted
 
-    settings = context.settings
+    settings, about = context.settings, summaries()
     collector = settings.collector
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(collector.host, collector.host)
     scheme = "https" if collector.tls_certificate else "http"
@@ -142,6 +144,15 @@ def installation(context: Context) -> "Installation":
         needs_key=collector.requires_keys,
         file=str(file.absolute()) if file else "",
         sections=settings.model_dump(mode="json"),
+        evaluators={
+            name: {
+                "summary": "Judge: a model that answers by a rubric." if one.is_judge else about.get(name, ""),
+                "enabled": one.enabled,
+                "sample_rate": one.sample_rate,
+                "filters": one.filters,
+            }
+            for name, one in everything_wanted(settings.evaluators, {}).items()
+        },
     )
 
 

@@ -102,11 +102,11 @@ def change_settings(
     Raises:
         ValueError: a value that makes no sense; the message names it and what is allowed. Nothing was written.
     """
-    check_settings(evaluator, sample_rate, filters)
     before = current_settings(store).get(evaluator)
     kept = {column: list(values) for column, values in filters.items() if values}
-    row = {"evaluator": evaluator, "version": now, "enabled": int(enabled), "sample_rate": float(sample_rate)}
-    store.insert("evaluator_settings", [row | {"filters": kept, "author": author}])
+    add_settings_version(
+        store, evaluator, enabled=enabled, sample_rate=sample_rate, filters=kept, author=author, now=now
+    )
     add_audit(
         store,
         time=now,
@@ -116,6 +116,27 @@ def change_settings(
         before=_as_json(before.enabled, before.sample_rate, before.filters) if before else "",
         after=_as_json(enabled, sample_rate, kept),
     )
+
+
+def add_settings_version(
+    store: Store,
+    evaluator: str,
+    *,
+    enabled: bool,
+    sample_rate: float,
+    filters: Mapping[str, Sequence[str]],
+    author: str,
+    now: datetime,
+) -> None:
+    """Add a version and nothing else; whoever calls this writes the audit log.
+
+    Raises:
+        ValueError: As `change_settings`.
+    """
+    check_settings(evaluator, sample_rate, filters)
+    kept = {column: list(values) for column, values in filters.items() if values}
+    row = {"evaluator": evaluator, "version": now, "enabled": int(enabled), "sample_rate": float(sample_rate)}
+    store.insert("evaluator_settings", [row | {"filters": kept, "author": author}])
 
 
 def check_settings(evaluator: str, sample_rate: float, filters: Mapping[str, Sequence[str]]) -> None:

@@ -46,8 +46,38 @@ def change_rubric(
     Raises:
         ValueError: a value that makes no sense; the message names it and what is allowed. Nothing was written.
     """
-    check_rubric(name, prompt=prompt, choices=choices, direction=direction, columns=columns)
     before = next((row for row in current_rubrics(store) if row["name"] == name), None)
+    row = add_rubric_version(
+        store, name, prompt=prompt, choices=choices, direction=direction, columns=columns, author=author, now=now
+    )
+    add_audit(
+        store,
+        time=now,
+        actor=author,
+        action="set rubric",
+        target=name,
+        before=_as_json(before) if before else "",
+        after=_as_json(row),
+    )
+
+
+def add_rubric_version(
+    store: Store,
+    name: str,
+    *,
+    prompt: str,
+    choices: Mapping[str, float],
+    direction: str,
+    columns: Sequence[str],
+    author: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Add a version and nothing else, and return its row; whoever calls this writes the audit log.
+
+    Raises:
+        ValueError: As `change_rubric`.
+    """
+    check_rubric(name, prompt=prompt, choices=choices, direction=direction, columns=columns)
     row = {
         "name": name,
         "version": now,
@@ -58,15 +88,7 @@ def change_rubric(
         "author": author,
     }
     store.insert("judge_rubrics", [row])
-    add_audit(
-        store,
-        time=now,
-        actor=author,
-        action="set rubric",
-        target=name,
-        before=_as_json(before) if before else "",
-        after=_as_json(row),
-    )
+    return row
 
 
 def check_rubric(

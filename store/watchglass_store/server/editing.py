@@ -18,6 +18,7 @@ TABLES = frozenset(
         "audit_log",
         "dashboard_users",
         "evaluator_settings",
+        "judge_rubrics",
         "model_catalog",
         "prices",
         "references",

@@ -13,9 +13,11 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from watchglass_dashboards import DashboardConfig, Installation, command
+from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
 CHROMIUM = Path("/usr/bin/chromium")
+ENABLED = ("rouge", "profanity", "response_length", "refusal", "toxicity")
 GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
 
 
@@ -23,7 +25,12 @@ class Dashboard:
     """The real process."""
 
     def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
-        argv, environment = command(Installation(DashboardConfig(port=port)), source, folder)
+        known = {
+            name: {"summary": summary, "enabled": name in ENABLED, "sample_rate": 1.0, "filters": {}}
+            for name, summary in registry.summaries().items()
+        }
+        here = Installation(DashboardConfig(port=port), evaluators=known)
+        argv, environment = command(here, source, folder)
         self.url = f"http://127.0.0.1:{port}"
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)

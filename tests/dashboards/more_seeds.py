@@ -1,4 +1,4 @@
-"""Rows of `drift_results` for the seeded store."""
+"""Rows of `drift_results` and `evaluation_log` for the seeded store."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,3 +37,25 @@ def drift_results(now: datetime, text: str = "") -> list[dict[str, Any]]:
         )  # fmt: skip
     few = {"monitor": "prompts", "value": None, "alarm": 0, "error": text or "31 calls, needs 100", "changes": "[]"}
     return [*rows, {**rows[0], **few}]
+
+
+def evaluation_log(now: datetime) -> list[dict[str, Any]]:
+    """Four evaluators that are up to date, one that waits, and one failure."""
+    base = {
+        "evaluator_version": "1", "shard": "0/1", "worker": "w", "trace_id": "", "span_id": "", "calls": 0, "scored": 0,
+        "unscored": 0, "errors": 0, "skipped": 0, "since": now, "watermark": now, "duration_s": 0.0, "cost_usd": 0.0,
+        "message": "",
+    }  # fmt: skip
+    rows = [
+        {**base, "time": now - timedelta(minutes=30), "evaluator": name, "event": "batch", "scored": 380,
+         "unscored": 26 if name == "rouge" else 0, "duration_s": duration_s}
+        for name, duration_s in (("rouge", 0.06), ("profanity", 0.03), ("response_length", 0.001), ("refusal", 0.004))
+    ]  # fmt: skip
+    waits = {**base, "time": now - timedelta(minutes=20), "evaluator": "toxicity", "event": "waiting"}
+    failed = {**base, "time": now - timedelta(minutes=40), "evaluator": "rouge", "event": "error"}
+    where = {
+        "trace_id": "ab" * 16,
+        "span_id": "cd" * 8,
+        "message": "the answer has 2,000,000 characters; 1,000,000 at most",
+    }
+    return [*rows, {**waits, "message": "no weights: set evaluators.models.toxicity.path"}, {**failed, **where}]
