@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format faults faults-alerts metrics bench bench-drift wheel-test lock clean
+.PHONY: demo test check format faults faults-alerts faults-evaluators bench-backlog metrics bench bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -56,6 +56,12 @@ metrics: $(VENV)/.dev  ## Reference metrics beside sacreBLEU and rouge-score on 
 
 faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/crash-tests.md
 	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
+
+faults-evaluators: $(VENV)/.dev  ## 200 seeds of the evaluators' faults; the report goes to docs/crash-tests-evaluators.md
+	WATCHGLASS_EVALUATOR_SEEDS=200 WATCHGLASS_EVALUATOR_REPORT=docs/crash-tests-evaluators.md $(BIN)/python -m pytest tests/evaluators/test_faults.py --timeout 36000
+
+bench-backlog: $(VENV)/.dev  ## A million calls drained by two workers, of which one is killed every minute
+	$(BIN)/python benchmarks/backlog.py
 
 faults-alerts: $(VENV)/.dev  ## 200 seeds of the alerts' faults; the report goes to docs/crash-tests-alerts.md
 	WATCHGLASS_ALERT_SEEDS=200 WATCHGLASS_ALERT_REPORT=docs/crash-tests-alerts.md $(BIN)/python -m pytest tests/alerts/test_faults.py

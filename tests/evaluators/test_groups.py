@@ -72,7 +72,7 @@ def test_a_trace_is_scored_when_it_is_quiet_and_again_when_it_grows(
 def test_sessions_go_over_traces_and_days(store: Store, clock: Any, seed: Seed, steps: EvaluatorsConfig) -> None:
     runner = Runner(store, steps, clock=clock)
     yesterday = clock() - timedelta(days=1)
-    seed(3, conversation_id="a 'quoted' \\ session", start_time=yesterday, day=yesterday.date())
+    seed(3, conversation_id="a 'quoted' \\ session", start_time=yesterday)
     seed(2, conversation_id="b")
     seed(4)
     clock.advance(300)
