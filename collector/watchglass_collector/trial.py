@@ -1,5 +1,6 @@
 """Finding out which requests the store cannot decode, without storing anything."""
 
+import secrets
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -16,16 +17,18 @@ class Trial:
         self._store = store
         self._inbox = inbox
         self._views = inbox.views(keep)
+        # Another collector of the same store may be trying something too.
+        self._suffix = f"_trial_{secrets.token_hex(4)}"
 
     def __enter__(self) -> Self:
         self._drop()
         table = self._inbox.table
-        self._store.command(self._inbox.ddl.replace(table, _copy(table), 1))
+        self._store.command(self._inbox.ddl.replace(table, self._copy(table), 1))
         for view in self._views:
-            self._store.command(f"CREATE TABLE {_copy(view.rows)} AS {view.rows} ENGINE = Null")
-            statement = view.statement.replace(view.name, _copy(view.name), 1)
-            statement = statement.replace(f"TO {view.rows}", f"TO {_copy(view.rows)}", 1)
-            self._store.command(statement.replace(f"FROM {table}", f"FROM {_copy(table)}"))
+            self._store.command(f"CREATE TABLE {self._copy(view.rows)} AS {view.rows} ENGINE = Null")
+            statement = view.statement.replace(view.name, self._copy(view.name), 1)
+            statement = statement.replace(f"TO {view.rows}", f"TO {self._copy(view.rows)}", 1)
+            self._store.command(statement.replace(f"FROM {table}", f"FROM {self._copy(table)}"))
         return self
 
     def __exit__(
@@ -36,7 +39,7 @@ class Trial:
     def _drop(self) -> None:
         names = [view.name for view in self._views] + [self._inbox.table] + [view.rows for view in self._views]
         for name in names:
-            self._store.command(f"DROP TABLE IF EXISTS {_copy(name)} SYNC")
+            self._store.command(f"DROP TABLE IF EXISTS {self._copy(name)} SYNC")
 
     def refused(self, records: Sequence[Record]) -> list[Record]:
         """Those that cannot be decoded, found by halving.
@@ -53,13 +56,12 @@ class Trial:
 
     def _takes(self, records: Sequence[Record]) -> bool:
         data = b"".join(record.payload for record in records)
-        table, settings = _copy(self._inbox.table), self._inbox.settings()
+        table, settings = self._copy(self._inbox.table), self._inbox.settings()
         try:
             self._store.raw_insert(table, data, fmt="ProtobufSingle", settings=settings)
         except StoreRejected:
             return False
         return True
 
-
-def _copy(name: str) -> str:
-    return f"{name}_trial"
+    def _copy(self, name: str) -> str:
+        return f"{name}{self._suffix}"

@@ -11,6 +11,7 @@ import clickhouse_connect
 from clickhouse_connect.common import set_setting
 from clickhouse_connect.driver.httputil import all_managers, get_pool_manager
 
+from watchglass_store import cluster as clusters
 from watchglass_store.address import Address
 from watchglass_store.config import StoreConfig
 from watchglass_store.errors import StoreRejected
@@ -54,17 +55,22 @@ class Store:
     come out aware, in UTC.
     """
 
-    def __init__(self, address: Address, *, readonly_settings: bool = False, data_dir: Path | None = None) -> None:
+    def __init__(
+        self, address: Address, *, readonly_settings: bool = False, data_dir: Path | None = None, cluster: str = ""
+    ) -> None:
         """Connect to an address.
 
         Args:
             address: Server, user and database.
             readonly_settings: Ask for readonly=1 and limits on top of what the user may do.
             data_dir: What the address serves. Where this process is its owner, bytes are inserted there directly.
+            cluster: What is defined is defined on this cluster, and inserts wait for its replicas; '' = one server.
         """
         self.database = address.database
         self._port = address.port
         self._data_dir = data_dir
+        self._cluster = clusters.cluster(cluster, address.database) if cluster else None
+        self._write_settings = {**WRITE_SETTINGS, **(clusters.WRITE_SETTINGS if cluster else {})}
         self._pool = get_pool_manager(maxsize=CONNECTIONS, verify=address.verify)
         try:
             with translated(str(address)):
@@ -135,7 +141,7 @@ class Store:
         columns = list(rows[0])
         if any(row.keys() != rows[0].keys() for row in rows):
             raise ValueError(f"rows for {table} must all have the columns {', '.join(columns)}")
-        settings = {name: value for name, value in WRITE_SETTINGS.items() if self._may_set(name)}
+        settings = {name: value for name, value in self._write_settings.items() if self._may_set(name)}
         if deduplication_token:
             settings["insert_deduplication_token"] = deduplication_token
         with translated(self._where, refused_by_driver=_UNFIT):
@@ -149,7 +155,7 @@ class Store:
 
     def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
         """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle"."""
-        all_settings = {**WRITE_SETTINGS, **(settings or {})}
+        all_settings = {**self._write_settings, **(settings or {})}
         local = local_engine(self._data_dir, self._port) if self._data_dir else None
         with translated(self._where):
             if local is not None:
@@ -159,8 +165,9 @@ class Store:
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows."""
-        with translated(self._where):
-            self._client.command(sql, parameters=_bound(sql, parameters))
+        for statement in self._cluster.rendered(sql) if self._cluster else [sql]:
+            with translated(self._where):
+                self._client.command(statement, parameters=_bound(statement, parameters))
 
     def close(self) -> None:
         """Close the connections; may be called twice."""
@@ -184,7 +191,7 @@ def connect(config: StoreConfig, data_dir: Path, *, readonly: bool = False) -> S
         StoreUnavailable: Nobody answers, or the user is not let in.
     """
     if config.url:
-        return _server(Address.parse(config.url), readonly=readonly)
+        return _server(Address.parse(config.url), readonly=readonly, cluster=config.cluster)
     credentials = load_credentials(data_dir)
     name, password = (READONLY, credentials.readonly) if readonly else (ADMINISTRATOR, credentials.administrator)
     address = replace(embedded_address(config), username=name, password=password)
@@ -197,19 +204,20 @@ def embedded_address(config: StoreConfig) -> Address:
     return Address(host=host, port=config.port, username="", password="")
 
 
-def _server(address: Address, *, readonly: bool) -> Store:
+def _server(address: Address, *, readonly: bool, cluster: str) -> Store:
     """Connect to a server, making the database where there is none yet."""
     try:
-        return Store(address, readonly_settings=readonly)
+        return Store(address, readonly_settings=readonly, cluster=cluster)
     except StoreRejected as error:
         if readonly or error.name != "UNKNOWN_DATABASE":
             raise
     anywhere = Store(replace(address, database="default"))
     try:
-        anywhere.command(f"CREATE DATABASE IF NOT EXISTS {quote_name(address.database)}")
+        place = f" ON CLUSTER {quote_name(cluster)}" if cluster else ""
+        anywhere.command(f"CREATE DATABASE IF NOT EXISTS {quote_name(address.database)}{place}")
     finally:
         anywhere.close()
-    return Store(address)
+    return Store(address, cluster=cluster)
 
 
 def _bound(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from watchglass_collector.counters import Counters
 from watchglass_collector.drain import Drain
 from watchglass_collector.signals import TRACES
 from watchglass_collector.spool import Record, Spool
+from watchglass_collector.trial import Trial
 from watchglass_store import LateStore, Store
 
 MakeTraces = Callable[..., ExportTraceServiceRequest]
@@ -174,3 +175,14 @@ def test_an_insert_that_is_never_answered_does_not_hold_up_the_end(
     assert again.stored() == 2
     again.drain.finish(5)
     again.spool.close()
+
+
+def test_two_collectors_that_look_for_bad_requests_are_not_in_each_others_way(
+    viewed_store: Store, make_traces: MakeTraces, tmp_path: Path
+) -> None:
+    good = Record(b"0" * 16, 1, make_traces(1).SerializeToString())
+    bad = Record(b"1" * 16, 1, b"\x0a\x05no protobuf")
+    with Trial(viewed_store, TRACES.inbox) as one:
+        with Trial(viewed_store, TRACES.inbox) as other:
+            assert other.refused([good, bad]) == [bad]
+        assert one.refused([good, bad]) == [bad]

@@ -16,6 +16,8 @@ from .fault_points import POINTS
 
 Fault = Callable[[World, random.Random], None]
 FAULTS_PER_SEED = 4
+SEEDS_PER_ROUND = 5
+"""In which every fault is drawn once."""
 
 
 def kill_collector(world: World, numbers: random.Random) -> None:
@@ -24,7 +26,8 @@ def kill_collector(world: World, numbers: random.Random) -> None:
 
 
 def kill_collector_at_a_step(world: World, numbers: random.Random) -> None:
-    point = numbers.choice(POINTS)
+    # In turn, so that all of them come up.
+    point = POINTS[(world.load.seed - 1) // SEEDS_PER_ROUND % len(POINTS)]
     world.collector_answers()
     world.arm(point)
     world.reap("collector")
@@ -183,7 +186,6 @@ FAULTS: dict[str, Fault] = {
 def drawn_for(seed: int) -> list[str]:
     """The faults of a seed: in five seeds in a row from 1, 6, 11 … each comes up once, in a random order."""
     names = list(FAULTS)
-    seeds_per_round = len(names) // FAULTS_PER_SEED
-    turn, place = divmod(seed - 1, seeds_per_round)
+    turn, place = divmod(seed - 1, SEEDS_PER_ROUND)
     random.Random(turn).shuffle(names)
     return names[place * FAULTS_PER_SEED : (place + 1) * FAULTS_PER_SEED]

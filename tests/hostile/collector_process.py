@@ -1,10 +1,14 @@
-"""A collector alone: argv = its settings and the store's as JSON, a data directory. Each line in: statistics."""
+"""A collector alone: argv = its settings and the store's as JSON, a data directory, flaws. Each line in: statistics.
+
+The flaw 'broken' raises an error that nobody foresaw for each request.
+"""
 
 import json
 import sys
 from pathlib import Path
 
 from watchglass_collector import Collector, CollectorConfig
+from watchglass_collector.intake import Intake
 from watchglass_store import StoreConfig, connect
 
 
@@ -14,8 +18,15 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
+def broken(*_: object) -> object:
+    """Fail as no code should."""
+    raise ZeroDivisionError("secret detail")
+
+
 def main() -> None:
     """Serve until standard input ends."""
+    if "broken" in sys.argv[4:]:
+        Intake._admit = broken  # type: ignore[method-assign,assignment]
     config, store_config = CollectorConfig.model_validate_json(sys.argv[1]), json.loads(sys.argv[2])
     data_dir = Path(sys.argv[3])
     store = connect(StoreConfig(**store_config), data_dir)

@@ -54,6 +54,11 @@ def good_request(spans: int = 1) -> Any:
     return request
 
 
+def span_of(request: Any) -> Any:
+    """The first span."""
+    return request.resource_spans[0].scope_spans[0].spans[0]
+
+
 @dataclass
 class Target:
     """The collector under attack."""
@@ -61,6 +66,7 @@ class Target:
     process: "subprocess.Popen[str]"
     http: str
     grpc: str
+    data_dir: Path
     max_request: int = MAX_REQUEST
 
     def stats(self) -> dict[str, int]:
@@ -128,7 +134,33 @@ class Target:
         return grpc.StatusCode.OK
 
 
-Start = Callable[..., Target]
+class Start:
+    """start(*flaws, **settings) -> a collector with them; flaws are those that collector_process.py knows."""
+
+    def __init__(self, store: StoreConfig, new_directory: Callable[[str], Path]) -> None:
+        self.targets: list[Target] = []
+        self._store = store
+        self._new_directory = new_directory
+
+    def __call__(self, *flaws: str, **settings: Any) -> Target:
+        defaults = {"segment_age_s": 0.05, "max_request_bytes": MAX_REQUEST, "max_in_flight_bytes": 2 * MAX_REQUEST}
+        config = CollectorConfig(grpc_port=0, http_port=0, **{**defaults, **settings})
+        script = Path(__file__).with_name("collector_process.py")
+        store, data_dir = json.dumps(self._store.model_dump()), self._new_directory("collector")
+        argv = [sys.executable, str(script), config.model_dump_json(), store, str(data_dir), *flaws]
+        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        addresses = json.loads(process.stdout.readline())
+        self.targets.append(Target(process, addresses["http"], addresses["grpc"], data_dir))
+        return self.targets[-1]
+
+    def stop(self) -> None:
+        for target in self.targets:
+            assert target.process.stdin is not None
+            target.process.stdin.close()
+            target.process.wait(60)
+            assert target.process.stdout is not None
+            target.process.stdout.close()
 
 
 @pytest.fixture(scope="session")
@@ -156,31 +188,19 @@ def hostile_store(hostile_config: StoreConfig) -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def start(hostile_config: StoreConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """start(**settings) -> a collector with them."""
-    targets = []
+    starter = Start(hostile_config, tmp_path_factory.mktemp)
+    yield starter
+    starter.stop()
 
-    def run(**settings: Any) -> Target:
-        config = CollectorConfig(
-            grpc_port=0, http_port=0, segment_age_s=0.05, max_request_bytes=MAX_REQUEST,
-            max_in_flight_bytes=2 * MAX_REQUEST, **settings,
-        )  # fmt: skip
-        script = Path(__file__).with_name("collector_process.py")
-        store = json.dumps(hostile_config.model_dump())
-        argv = [sys.executable, str(script), config.model_dump_json(), store, str(tmp_path_factory.mktemp("collector"))]
-        process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        addresses = json.loads(process.stdout.readline())
-        target = Target(process, addresses["http"], addresses["grpc"])
-        targets.append(target)
-        return target
 
-    yield run
-    for target in targets:
-        assert target.process.stdin is not None
-        target.process.stdin.close()
-        target.process.wait(60)
-        assert target.process.stdout is not None
-        target.process.stdout.close()
+@pytest.fixture(autouse=True)
+def _memory_is_bounded(start: Start) -> Iterator[None]:
+    """Whichever collectors a test talks to, none takes more than it may."""
+    for target in start.targets:
+        target.forget_peak()
+    yield
+    for target in start.targets:
+        assert target.peak_rss() < RSS_BOUND
 
 
 @pytest.fixture(scope="session")
@@ -190,9 +210,7 @@ def running(start: Start) -> Target:
 
 @pytest.fixture
 def target(running: Target) -> Iterator[Target]:
-    """The collector, which must be well afterwards and must not have taken more memory than it may."""
-    running.forget_peak()
+    """The collector, which must be well afterwards."""
     yield running
     assert running.post(good_request().SerializeToString()).status_code == 200
     assert running.export(good_request().SerializeToString()) == b""
-    assert running.peak_rss() < RSS_BOUND

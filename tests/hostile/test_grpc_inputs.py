@@ -11,10 +11,7 @@ import httpx
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 
-from watchglass_collector import Collector, CollectorConfig
-from watchglass_collector.intake import Intake
 from watchglass_collector.tls import Tls
-from watchglass_store import Store
 
 from .conftest import EXPORT, IS_FULL, MIB, PROTOBUF, Start, Target, good_request
 
@@ -148,19 +145,11 @@ def test_38_tls_and_client_certificates(start: Start, certificates: Path) -> Non
         Tls.from_files(certificates / "server.pem", certificates / "server.key", None)
 
 
-def test_39_a_bug_of_ours(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> object:
-        raise ZeroDivisionError("secret detail")
-
-    collector = Collector(CollectorConfig(grpc_port=0, http_port=0, stop_timeout_s=0), store, tmp_path)
-    collector.start()
-    with monkeypatch.context() as patched, grpc.insecure_channel(collector.grpc_target) as channel:
-        patched.setattr(Intake, "_admit", broken)
-        with pytest.raises(grpc.RpcError) as raised:
-            channel.unary_unary(EXPORT)(good_request().SerializeToString(), timeout=20)
+def test_39_a_bug_of_ours(start: Start) -> None:
+    target = start("broken")
+    with target.counts("deferred_requests"), pytest.raises(grpc.RpcError) as raised:
+        target.export(good_request().SerializeToString())
     assert raised.value.code() is Code.UNAVAILABLE
     assert "secret" not in str(raised.value.details())
     retry = RetryInfo.FromString(dict(raised.value.trailing_metadata())["google.rpc.retryinfo-bin"])
     assert 1 <= retry.retry_delay.seconds <= 5
-    assert collector.stats()["deferred_requests"] == 1
-    collector.stop()

@@ -1,0 +1,17 @@
+"""Every hostile input of the plan has a test that says so in its name."""
+
+import ast
+import re
+from pathlib import Path
+
+FIRST, LAST = 1, 54
+
+
+def test_no_number_is_missing() -> None:
+    found: set[int] = set()
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found.update(int(number) for number in re.findall(r"(?<=_)([0-9]{2})(?=_)", node.name))
+    assert sorted(set(range(FIRST, LAST + 1)) - found) == []
+    assert found <= set(range(FIRST, LAST + 1))

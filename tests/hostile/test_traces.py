@@ -1,0 +1,146 @@
+"""Hostile inputs 45 to 47: spans that make no tree, and ids that are used twice."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from watchglass_dashboards.ui.tree import Span, flatten
+from watchglass_store import Store
+from watchglass_store.queries.api_keys import create_key
+from watchglass_store.queries.pages_trace import SPAN_LIMIT, spans
+
+from .conftest import IS_FULL, Start, Target, good_request, span_of
+
+SPANS_PER_REQUEST = 20_000
+
+
+def chain(trace_id: bytes, first: int, number: int) -> ExportTraceServiceRequest:
+    """Spans first … first + number - 1 of a chain in which each is the parent of the next."""
+    request = ExportTraceServiceRequest()
+    envelope = request.resource_spans.add()
+    envelope.resource.attributes.add(key="service.name").value.string_value = "hostile-chain"
+    found = envelope.scope_spans.add().spans
+    start_ns = time.time_ns()
+    for one in range(first, first + number):
+        found.add(
+            trace_id=trace_id, span_id=(one + 1).to_bytes(8, "big"), name="step", start_time_unix_nano=start_ns + one,
+            end_time_unix_nano=start_ns + one + 1, parent_span_id=one.to_bytes(8, "big") if one else b"",
+        )  # fmt: skip
+    return request
+
+
+def shown(store: Store, trace_id: bytes) -> list[Any]:
+    """The tree as the Trace page has it."""
+    rows = spans(store, trace_id.hex())
+    assert len(rows) <= SPAN_LIMIT
+    return flatten(
+        Span(
+            row["span_id"], row["parent_span_id"], row["name"], "span",
+            datetime.fromtimestamp(row["start_ns"] / 1e9, UTC), row["duration_s"], None, False,
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+def test_45_a_cycle_and_spans_that_are_their_own_parents(target: Target, hostile_store: Store) -> None:
+    request = good_request(3000)
+    found = request.resource_spans[0].scope_spans[0].spans
+    for span, parent in zip(found, [*found[1:], found[0]], strict=True):
+        span.trace_id, span.parent_span_id = found[0].trace_id, parent.span_id
+    found[5].parent_span_id = found[5].span_id
+    with target.counts("received", 3000):
+        assert target.post(request.SerializeToString()).status_code == 200
+    target.drained()
+    tree = shown(hostile_store, found[0].trace_id)
+    assert sorted(row.span.id for row in tree) == sorted(span.span_id.hex() for span in found)
+    assert [row.span.id for row in tree if row.depth == 0] == [found[5].span_id.hex()]
+    assert max(row.depth for row in tree) == 2999
+
+
+@pytest.mark.parametrize("length", [100_000, 1_000_000] if IS_FULL else [40_000])
+def test_45_a_chain_and_a_trace_without_end(target: Target, hostile_store: Store, length: int) -> None:
+    trace_id = time.time_ns().to_bytes(16, "big")
+    with target.counts("received", length):
+        for first in range(0, length, SPANS_PER_REQUEST):
+            body = chain(trace_id, first, SPANS_PER_REQUEST).SerializeToString()
+            assert target.post(body).status_code == 200
+    assert target.drained()["quarantined"] == 0
+    (row,) = hostile_store.query(
+        "SELECT count() AS rows, uniqExact(SpanId) AS spans FROM otel_traces WHERE TraceId = {id:String}",
+        {"id": trace_id.hex()},
+    )
+    assert row == {"rows": length, "spans": length}
+    tree = shown(hostile_store, trace_id)
+    assert len(tree) == min(length, SPAN_LIMIT)
+    assert max(row.depth for row in tree) == len(tree) - 1
+
+
+def call(text: str, **fields: Any) -> ExportTraceServiceRequest:
+    """A call of a model with an answer."""
+    request = good_request()
+    span = span_of(request)
+    span.attributes.add(key="gen_ai.operation.name").value.string_value = "chat"
+    span.attributes.add(
+        key="gen_ai.output.messages"
+    ).value.string_value = f'[{{"role":"assistant","parts":[{{"type":"text","content":"{text}"}}]}}]'
+    for name, value in fields.items():
+        setattr(span, name, value)
+    return request
+
+
+def answers(store: Store, span: Any) -> dict[str, str]:
+    rows = store.query(
+        "SELECT trace_id, response_text FROM llm_calls WHERE span_id = {id:String}", {"id": span.span_id.hex()}
+    )
+    found = {row["trace_id"]: row["response_text"] for row in rows}
+    assert len(found) == len(rows), "two rows with the same ids"
+    return found
+
+
+def test_46_the_same_span_id_in_two_traces(target: Target, hostile_store: Store) -> None:
+    one = call("one")
+    other = call("other", span_id=span_of(one).span_id)
+    with target.counts("received", 2):
+        for request in (one, other):
+            assert target.post(request.SerializeToString()).status_code == 200
+    target.drained()
+    assert answers(hostile_store, span_of(one)) == {
+        span_of(one).trace_id.hex(): "one",
+        span_of(other).trace_id.hex(): "other",
+    }
+
+
+@pytest.mark.xfail(strict=True, reason="llm_call_parts is keyed by trace and span, not by project: rows merge")
+def test_46_the_same_ids_in_two_projects(start: Start, hostile_store: Store) -> None:
+    target = start(auth="required")
+    request = call("mine")
+    for project in ("mine", "yours"):
+        key = create_key(hostile_store, project=project, scopes=["ingest"], name="", author="", now=datetime.now(UTC))
+        while target.post(request.SerializeToString(), x_api_key=key.secret).status_code == 401:
+            time.sleep(0.1)
+    target.drained()
+    rows = hostile_store.query(
+        "SELECT ResourceAttributes['watchglass.project'] AS project FROM otel_traces WHERE TraceId = {id:String}",
+        {"id": span_of(request).trace_id.hex()},
+    )
+    assert sorted(row["project"] for row in rows) == ["mine", "yours"]
+    rows = hostile_store.query(
+        "SELECT project FROM llm_calls WHERE trace_id = {id:String}", {"id": span_of(request).trace_id.hex()}
+    )
+    assert sorted(row["project"] for row in rows) == ["mine", "yours"]
+
+
+@pytest.mark.parametrize("is_apart", [True, False], ids=["in-two-segments", "in-one-segment"])
+def test_47_the_same_ids_with_another_content(target: Target, hostile_store: Store, is_apart: bool) -> None:
+    first = call("first")
+    changed = call("changed", trace_id=span_of(first).trace_id, span_id=span_of(first).span_id)
+    with target.counts("resent_requests"):
+        for request in (first, changed, first):
+            assert target.post(request.SerializeToString()).status_code == 200
+            if is_apart:
+                target.drained()
+    target.drained()
+    assert answers(hostile_store, span_of(first)) == {span_of(first).trace_id.hex(): "changed"}
