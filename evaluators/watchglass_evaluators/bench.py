@@ -83,9 +83,17 @@ def make_calls(count: int, *, seed: int = 1) -> list[Call]:
 
 def _suited(name: str, calls: Sequence[Call]) -> Sequence[Call]:
     """Give an evaluator of a format answers in that format, since it leaves out all others."""
-    if name != "json_format":
+    if name not in ("json_format", "output_schema"):
         return calls
-    return [call.with_texts({"response_text": json.dumps({"words": call.response_text.split()})}) for call in calls]
+    return [
+        call.with_texts(
+            {
+                "response_text": json.dumps({"words": call.response_text.split()}),
+                "output_schema": '{"properties": {"words": {"items": {"type": "string"}}}, "required": ["words"]}',
+            }
+        )
+        for call in calls
+    ]
 
 
 def _word(choice: random.Random, rare: Sequence[str]) -> str:

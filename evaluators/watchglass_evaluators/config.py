@@ -39,7 +39,7 @@ class EvaluatorsConfig(BaseModel):
         default=(
             *("rouge", "bleu", "answer_match", "profanity", "refusal", "pii", "secrets", "prompt_injection"),
             *("language", "readability", "repetition", "response_length", "json_format", "groundedness"),
-            *("context_relevance", "answer_relevance", "tool_calls", "tool_use"),
+            *("context_relevance", "answer_relevance", "output_schema", "tool_calls", "tool_use"),
         ),
         description="The evaluators that run.",
     )

@@ -15,6 +15,7 @@ Column = Literal[
     "reference_text",
     "output_messages",
     "tool_definitions",
+    "output_schema",
     "tool_call_arguments",
     "tool_call_result",
 ]
@@ -107,6 +108,8 @@ class Call:
     """The answer with its tool calls: JSON in the message schema of the OpenTelemetry GenAI convention."""
     tool_definitions: str = ""
     """The tools the model was offered: JSON, a list."""
+    output_schema: str = ""
+    """The form the answer was asked to have: JSON, a schema or a response_format."""
     start_time: datetime = _EPOCH
     """When the call began."""
     service_name: str = ""

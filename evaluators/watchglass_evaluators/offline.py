@@ -1,7 +1,7 @@
 """Scores a file of answers with the evaluators that score live traffic, and checks gates: for CI.
 
-A file is JSON lines: one object a line with `response`, and `prompt`, `reference`, `context`, `tools` and
-`output_messages` where there are some.
+A file is JSON lines: one object a line with `response`, and `prompt`, `reference`, `context`, `tools`, `schema`
+and `output_messages` where there are some.
 """
 
 import json
@@ -23,12 +23,13 @@ KEYS: dict[str, Column] = {
     "reference": "reference_text",
     "context": "context_text",
     "tools": "tool_definitions",
+    "schema": "output_schema",
     "output_messages": "output_messages",
 }
 """Keys of a line -> columns; the column names themselves are understood as well."""
 
 _ALL_KEYS: dict[str, Column] = {**KEYS, **{column: column for column in KEYS.values()}}
-_JSON: tuple[Column, ...] = ("tool_definitions", "output_messages")
+_JSON: tuple[Column, ...] = ("tool_definitions", "output_messages", "output_schema")
 """Columns that may be given as JSON as well as text that holds JSON."""
 _BATCH = 500
 
@@ -251,7 +252,7 @@ def _call(line: str, where: str, unknown_keys: Counter[str]) -> Call:
             unknown_keys[key] += 1
         elif value is None:
             continue
-        elif column in _JSON and isinstance(value, list):
+        elif column in _JSON and isinstance(value, list | dict):
             texts[column] = json.dumps(value)
         elif not isinstance(value, str):
             raise FileFormatError(f"{where}: {key!r} must be text, not {type(value).__name__}; put it in quotes")

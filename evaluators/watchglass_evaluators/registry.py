@@ -28,6 +28,7 @@ BUILTIN: dict[str, str] = {
     "groundedness": "watchglass_evaluators.library.groundedness:Groundedness",
     "json_format": "watchglass_evaluators.library.json_format:JsonFormat",
     "language": "watchglass_evaluators.library.language:Language",
+    "output_schema": "watchglass_evaluators.library.output_schema:OutputSchema",
     "perplexity": "watchglass_evaluators.library.perplexity:Perplexity",
     "pii": "watchglass_evaluators.library.pii:Pii",
     "profanity": "watchglass_evaluators.library.profanity:Profanity",

@@ -104,3 +104,22 @@ def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
 def test_an_unknown_evaluator(answers: Path) -> None:
     with pytest.raises(registry.UnknownEvaluator):
         score_file(answers, ["kindness"])
+
+
+def test_tools_messages_and_schema_may_be_json_or_text_that_holds_it(tmp_path: Path) -> None:
+    part = {"type": "tool_call", "name": "now", "arguments": {}}
+    row = {
+        "response": '{"city": "Bern"}',
+        "schema": {"required": ["city"]},
+        "tools": [{"name": "now"}],
+        "output_messages": json.dumps([{"role": "assistant", "parts": [part]}]),
+    }
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    done: list[int] = []
+    report = score_file(path, ["output_schema", "tool_calls"], on_progress=done.append)
+    assert [(summary.name, summary.mean) for summary in report.scores] == [
+        ("output_schema_valid", 1.0),
+        ("tool_call_validity", 1.0),
+    ]
+    assert done == [1]

@@ -32,6 +32,7 @@ DOCUMENTS = (
     "tool_definitions",
     "retrieval_documents",
     "reference_text",
+    "output_schema",
 )
 TEXTS = (*WORDS, *DOCUMENTS)
 COUNTS = (

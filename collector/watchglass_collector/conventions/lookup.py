@@ -33,6 +33,11 @@ COMMON: Mapping[str, tuple[str, ...]] = {
     "prompt_name": ("gen_ai.prompt.name",),
     "prompt_version": ("gen_ai.prompt.version",),
     "reference_text": ("watchglass.reference.text",),
+    "output_schema": (
+        "watchglass.output.schema",
+        "gen_ai.request.structured_output_schema",
+        "llm.request.structured_output_schema",
+    ),
     "error_type": ("error.type",),
 }
 

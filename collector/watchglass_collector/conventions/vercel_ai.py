@@ -35,6 +35,7 @@ CONVENTION = Convention(
             "tool_call_arguments": ("ai.toolCall.args", "ai.toolCall.input"),
             "tool_call_result": ("ai.toolCall.result", "ai.toolCall.output"),
             "tool_definitions": ("ai.prompt.tools",),
+            "output_schema": ("ai.schema",),
             "input": ("ai.prompt.messages",),
             "step_input": ("ai.prompt", "ai.values", "ai.value"),
             "output_messages.reasoning": ("ai.response.reasoning",),

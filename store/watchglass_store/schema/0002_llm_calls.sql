@@ -37,6 +37,7 @@ CREATE TABLE llm_call_parts (
     response_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
     context_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
     reference_text SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
+    output_schema SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(3)),
     -- Messages from log events, used where the span itself has none. Semantic conventions 1.28 to 1.36 send one event
     -- for each message: kind 'system' (message: JSON of its parts), 'input' or 'output' (JSON of the message); the view
     -- puts them in order and joins them. Later ones send one event for the call: kind 'input_messages',
@@ -173,6 +174,7 @@ SELECT
     coalesce(p.prompt_text, nullIf(input_details.text, ''), arrayLast(m -> m.role = 'user' AND m.text != '', input_events).text) AS prompt_text,
     coalesce(p.response_text, nullIf(output_details.text, ''), arrayStringConcat(arrayFilter(t -> t != '', output_events.text), '\n')) AS response_text,
     ifNull(p.context_text, '') AS context_text, ifNull(p.reference_text, '') AS reference_text,
+    ifNull(p.output_schema, '') AS output_schema,
     coalesce(p.assembled_conversation_id, p.conversation_id, '') AS conversation_id,
     coalesce(p.assembled_user_id, p.user_id, '') AS user_id,
     ifNull(p.prompt_name, '') AS prompt_name, ifNull(p.prompt_version, '') AS prompt_version,
