@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,9 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
         yield running
 
 
-@pytest.fixture
-def store_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
-    """Settings that lead to a fresh, empty database as its administrator; also good for a child process."""
+@contextmanager
+def _database(server: EmbeddedServer) -> Iterator[StoreConfig]:
     address = Address(
         host="127.0.0.1",
         port=server.config.port,
@@ -59,6 +59,29 @@ def store_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
     cleaner = Store(replace(address, database="default"))
     cleaner.command(f"DROP DATABASE IF EXISTS {address.database} SYNC")
     cleaner.close()
+
+
+@pytest.fixture
+def store_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
+    """Settings that lead to a fresh, empty database as its administrator; also good for a child process."""
+    with _database(server) as config:
+        yield config
+
+
+@pytest.fixture(scope="module")
+def module_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
+    """Settings that lead to a database that the tests of a file share."""
+    with _database(server) as config:
+        yield config
+
+
+@pytest.fixture(scope="module")
+def module_store(module_config: StoreConfig) -> Iterator[Store]:
+    """A database with all tables that the tests of a file share."""
+    opened = connect(module_config, Path())
+    migrate(opened)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

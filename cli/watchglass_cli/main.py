@@ -24,6 +24,7 @@ COMMANDS = {
     "rules": "watchglass_cli.commands.rules:rules",
     "alerts": "watchglass_cli.commands.alerts:alerts",
     "users": "watchglass_cli.commands.users:users",
+    "prices": "watchglass_cli.commands.prices:prices",
     "keys": "watchglass_cli.commands.keys:keys",
     "bench": "watchglass_cli.commands.bench:bench",
 }

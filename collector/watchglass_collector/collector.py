@@ -5,6 +5,7 @@ from pathlib import Path
 
 from watchglass_collector import redaction
 from watchglass_collector.admission import stages
+from watchglass_collector.assembly.service import AssemblyService
 from watchglass_collector.auth import Anyone, Guard, KeyRing
 from watchglass_collector.auth_refresh import KeyRefresh
 from watchglass_collector.config import CollectorConfig
@@ -56,6 +57,10 @@ class Collector:
         self._http = HttpReceiver(config.host, config.http_port, http_door, self._counters, tls)
         grpc_door = GrpcDoor(intake, guard, budget, self._counters)
         self._grpc = GrpcReceiver(config.host, config.grpc_port, grpc_door, tls, max_bytes=limit)
+        self._assembly: AssemblyService | None = None
+        if config.assembly:
+            directory = data_dir / "collector"
+            self._assembly = AssemblyService(store, directory, config.assembly_settle_s, self._counters)
         self._drains = [Drain(signal, self._spool, store, self._counters) for signal in SIGNALS]
 
     def start(self) -> None:
@@ -74,6 +79,8 @@ class Collector:
             raise
         for drain in self._drains:
             drain.start()
+        if self._assembly is not None:
+            self._assembly.start()
 
     def stop(self) -> None:
         """Refuse new requests, empty the spool for a while, keep the rest for the next start.
@@ -85,10 +92,14 @@ class Collector:
         self._http.stop()
         if self._keys is not None:
             self._keys.stop()
+        if self._assembly is not None:
+            self._assembly.finish_soon()
         for drain in self._drains:
             drain.finish_soon()
         for drain in self._drains:
             drain.finish(max(0.0, give_up - time.monotonic()))
+        if self._assembly is not None:
+            self._assembly.stop(max(0.0, give_up - time.monotonic()))
         self._spool.close()
 
     @property

@@ -71,6 +71,16 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         le=86_400,
         description="How long an accepted request is known, so that a resend is not stored twice.",
     )
+    assembly: bool = Field(
+        True,
+        description="Whether traces are assembled here. Of several collectors one does, the others stand by.",
+    )
+    assembly_settle_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="How long a trace must be quiet before it is assembled. Later pieces have it assembled again.",
+    )
     stop_timeout_s: float = Field(10.0, ge=0, description="How long stopping waits for the spool to empty.")
 
     @field_validator("auth")

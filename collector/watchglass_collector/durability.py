@@ -10,7 +10,7 @@ _SETTINGS: Final = ("fsync_after_insert", "fsync_part_directory", "min_rows_to_f
 _TABLES: Final = """
 SELECT name, engine_full FROM system.tables
 WHERE database = currentDatabase() AND engine LIKE '%MergeTree'
-    AND (startsWith(name, 'otel_') OR startsWith(name, 'llm_call') OR name = 'scores')
+    AND (startsWith(name, 'otel_') OR startsWith(name, 'llm_') OR name = 'scores')
 ORDER BY name
 """
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from watchglass_cli.commands.alerts import alerts
 from watchglass_cli.commands.doctor import doctor
 from watchglass_cli.commands.keys import keys
+from watchglass_cli.commands.prices import prices
 from watchglass_cli.commands.rules import rules
 from watchglass_cli.commands.verify import quarantine, verify
 from watchglass_store import Store, StoreConfig
@@ -47,6 +48,23 @@ def test_a_key_is_shown_once_and_listed_without_its_secret(served: Store) -> Non
     assert made["key"] not in listed
     (row,) = json.loads(listed)
     assert (row["id"], row["project"], row["revoked"]) == (made["id"], "checkout", 0)
+
+
+def test_a_price_is_set_listed_and_taken_away(served: Store) -> None:
+    key = ("house-model", "--provider", "my-proxy", "--from", "2026-01-01")
+    run(prices, "set", *key, "--input", "0.5", "--output", "2")
+    run(prices, "set", *key, "--input", "0.6", "--output", "2")
+    (row,) = json.loads(run(prices, "list", "--json").output)
+    assert (row["model"], row["provider"], row["valid_from"], row["input_usd"]) == (
+        "house-model", "my-proxy", "2026-01-01", 0.6,
+    )  # fmt: skip
+    assert "no price of other was set" in run(prices, "unset", "other", code=2).output
+    run(prices, "unset", *key)
+    assert json.loads(run(prices, "list", "--json").output) == []
+    actions = served.query("SELECT action, before, after FROM audit_log ORDER BY time")
+    assert [row["action"] for row in actions] == ["price.set", "price.set", "price.delete"]
+    assert json.loads(actions[1]["before"])["input_usd"] == 0.5
+    assert "Every call whose usage counts has a cost." in run(prices, "gaps").output
 
 
 def test_a_key_is_rotated_and_revoked(served: Store) -> None:

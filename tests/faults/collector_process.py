@@ -20,7 +20,9 @@ def main() -> None:
         store = connect(store_config, data_dir)
         migrate(store)
         install_views(store)
-        config = CollectorConfig(http_port=http_port, grpc_port=grpc_port, segment_age_s=0.1, stop_timeout_s=60)
+        config = CollectorConfig(
+            http_port=http_port, grpc_port=grpc_port, segment_age_s=0.1, stop_timeout_s=60, assembly_settle_s=0.5
+        )
         collector = Collector(config, store, data_dir)
         collector.start()
         stop.wait()

@@ -178,6 +178,10 @@ def test_every_acknowledged_span_is_stored_exactly_once(tmp_path: Path, free_por
     with process(tmp_path, ports):
         store = when_up(StoreConfig(port=ports.store), tmp_path)
         spans = stored(store)
+        give_up = time.monotonic() + 60
+        counted = "SELECT sum(input_tokens) AS tokens FROM llm_calls_1m"
+        while store.query(counted)[0]["tokens"] < 7 * sum(spans.values()) and time.monotonic() < give_up:
+            time.sleep(0.5)
         counts = store.query(
             "SELECT (SELECT count() FROM llm_calls) AS calls, (SELECT sum(calls) FROM llm_calls_1m) AS rollup, "
             "(SELECT sum(input_tokens) FROM llm_calls_1m) AS tokens, (SELECT count() FROM llm_calls_by_time) AS by_time"

@@ -44,5 +44,6 @@ def views() -> list[tuple[str, str]]:
     from watchglass_collector.conventions.log_views import event_view, score_view
     from watchglass_collector.conventions.rebuilt_view import rebuilt_views
     from watchglass_collector.conventions.span_view import span_views
+    from watchglass_collector.conventions.trace_view import pieces_view
 
-    return [*span_views(load()), *rebuilt_views(), event_view(), score_view()]
+    return [*span_views(load()), *rebuilt_views(), event_view(), score_view(), pieces_view()]

@@ -168,7 +168,6 @@ def _calls(lookup: Lookup) -> str:
         **texts,
         **{column: f"counts[{place + 1}]" for place, column in enumerate(COUNTS)},
         **{column: f"numbers[{place + 1}]" for place, column in enumerate(NUMBERS)},
-        "usage_counted": f"{_IS_MODEL_CALL} AND (counts[2] IS NOT NULL OR counts[3] IS NOT NULL)",
         "finish_reasons": reasons(_finish_reasons()),
     }
     return f"SELECT {selected(columns)}\nFROM ({_typed(lookup)})"

@@ -61,7 +61,7 @@ CREATE TABLE llm_call_parts (
     error_message SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     time_to_first_token_s SimpleAggregateFunction(anyLast, Nullable(Float64)) CODEC(ZSTD(1)),
     cost_usd SimpleAggregateFunction(anyLast, Nullable(Float64)) CODEC(ZSTD(1)),
-    -- What takes the whole trace, and so comes later: 0010_assembly.sql. usage_counted above is of this kind too.
+    -- What takes the whole trace, and so comes later: 0012_assembly.sql. usage_counted above is of this kind too.
     root_span_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     depth SimpleAggregateFunction(anyLast, Nullable(UInt32)) CODEC(ZSTD(1)),
     assembled_conversation_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),

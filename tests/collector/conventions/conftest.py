@@ -169,7 +169,7 @@ def _insert(store: Store, payloads: Sequence[Payload], settings: Mapping[str, st
             store.raw_insert(table, b"\n".join(lines), fmt="JSONEachRow", settings=settings)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corpus() -> Callable[..., list[Payload]]:
     """corpus(client, transport="") -> its captured trace and log payloads."""
 
@@ -179,7 +179,7 @@ def corpus() -> Callable[..., list[Payload]]:
     return load
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def expected() -> dict[str, dict[str, dict[str, int]]]:
     """EXPECTED.json: client -> transport -> counts."""
     document: dict[str, dict[str, dict[str, int]]] = json.loads((CORPUS / "EXPECTED.json").read_text())
@@ -193,13 +193,39 @@ def converted(store: Store) -> Store:
     return store
 
 
+def _keep(store: Store) -> None:
+    """The corpus is of one day and must not expire."""
+    tables = ("otel_traces", "otel_logs", "otel_traces_trace_id_ts", "llm_call_parts", "llm_calls_by_time")
+    for table in tables:
+        store.command(f"ALTER TABLE {table} REMOVE TTL")
+
+
 @pytest.fixture
 def export(converted: Store) -> Callable[..., None]:
     """export(payloads, settings=None): store them as the official exporter would, one insert for each signal."""
-    # The corpus is of one day and must not expire.
-    for table in ("otel_traces", "otel_logs", "otel_traces_trace_id_ts", "llm_call_parts", "llm_calls_by_time"):
-        converted.command(f"ALTER TABLE {table} REMOVE TTL")
+    _keep(converted)
     return lambda payloads, settings=None: _insert(converted, payloads, settings)
+
+
+@pytest.fixture(scope="module")
+def whole_corpus(module_store: Store, expected: dict[str, Any]) -> Store:
+    """A store that has the traffic of all clients over all transports; `owner_of` says whose a trace is."""
+    replace_views(module_store, views())
+    _keep(module_store)
+    _insert(module_store, [payload for client in expected for payload in _payloads(client)])
+    return module_store
+
+
+@pytest.fixture(scope="session")
+def owner_of(expected: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Trace id -> client and transport."""
+    return {
+        row["TraceId"]: (payload.client, payload.transport)
+        for client in expected
+        for payload in _payloads(client)
+        if payload.signal == "traces"
+        for row in _span_rows(payload.request())
+    }
 
 
 @pytest.fixture

@@ -56,7 +56,6 @@ def test_a_chat_call(span: Span) -> None:
         "usage_cache_write_input_tokens": 5,
         "usage_cache_read_input_tokens": 0,
         "usage_reasoning_output_tokens": None,
-        "usage_counted": 1,
         "finish_reasons": ["stop"],
         "time_to_first_token_s": 0.25,
         "prompt_text": "Why is sky?",
@@ -161,7 +160,6 @@ def test_a_retrieval(span: Span) -> None:
     assert (call["operation_name"], call["prompt_text"]) == ("retrieval", "shipping?")
     assert call["context_text"] == "Within the EU.\n\n30 days."
     assert json.loads(call["retrieval_documents"]) == documents
-    assert call["usage_counted"] == 0
 
 
 def test_a_tool(span: Span) -> None:

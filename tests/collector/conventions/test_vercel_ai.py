@@ -58,7 +58,6 @@ def test_a_call_of_version_6(span: Span) -> None:
         "usage_input_tokens": 91,
         "usage_cache_read_input_tokens": 5,
         "usage_reasoning_output_tokens": 3,
-        "usage_counted": 1,
         "agent_name": "weather-agent",
         "user_id": "u",
         "conversation_id": "s",
@@ -86,7 +85,7 @@ def test_a_wrapper_is_an_agent_whose_usage_is_not_counted(span: Span) -> None:
             "ai.usage.promptTokens": "9",
         }
     )
-    assert (call["operation_name"], call["usage_input_tokens"], call["usage_counted"]) == ("invoke_agent", 9, 0)
+    assert (call["operation_name"], call["usage_input_tokens"]) == ("invoke_agent", 9)
     assert (call["prompt_text"], call["response_text"]) == ("Why?", "Because.")
     assert (
         span({"ai.operationId": "ai.generateObject", "ai.prompt": '{"prompt": "City?"}'}, SpanId="2" * 16)[
@@ -103,7 +102,7 @@ def test_tools_and_embeddings_of_version_6(span: Span) -> None:
     assert (tool["operation_name"], tool["tool_name"], tool["tool_call_arguments"]) == ("execute_tool", "w", "{}")
     values = {"ai.operationId": "ai.embedMany.doEmbed", "ai.values": '["\\"a b\\""]', "ai.usage.tokens": "22"}
     call = span(values, SpanId="2" * 16)
-    assert (call["operation_name"], call["usage_input_tokens"], call["usage_counted"]) == ("embeddings", 22, 1)
+    assert (call["operation_name"], call["usage_input_tokens"]) == ("embeddings", 22)
 
 
 def test_a_step_of_version_7_is_no_call_of_a_model(span: Span) -> None:

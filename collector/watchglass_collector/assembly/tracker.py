@@ -1,0 +1,106 @@
+"""Which traces have settled. Decisions only: no store, no clock.
+
+Pieces are stamped when they are inserted and seen when the insert is done, in whatever order. So the last minutes are
+looked at again each time, and what was counted there before is remembered.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+LATE_MS: Final = 120_000
+"""A piece is visible at most so long after its stamp: the longest that an insert may run."""
+_PATIENCE: Final = 6
+"""A trace that never falls quiet is assembled after so many times the time that others need to settle."""
+_PIECES_PER_S: Final = 1000
+"""A trace that keeps growing is read again as a whole: the larger, the more seldom."""
+
+
+class Arrival(NamedTuple):
+    """Pieces of a trace that came in one insert."""
+
+    key: int
+    received_ms: int
+    pieces: int
+    start_ms: int
+
+
+@dataclass(slots=True)
+class Open:
+    """A trace with pieces that no batch has looked at."""
+
+    first_ms: int
+    """When the first of these pieces came."""
+    last_ms: int
+    start_ms: int
+    """When the earliest of them began, or came if that was before: nothing of it came earlier."""
+
+
+@dataclass(slots=True)
+class Tracker:
+    """The traces that wait for a look."""
+
+    settle_ms: int
+    watermark_ms: int
+    """All pieces received up to here were looked at, and none with such a stamp can appear any more."""
+    _open: dict[int, Open] = field(default_factory=dict)
+    _seen: dict[tuple[int, int], int] = field(default_factory=dict)
+    _not_before: dict[int, int] = field(default_factory=dict)
+    _complete_to_ms: int = 0
+
+    @property
+    def from_ms(self) -> int:
+        """From when on pieces are to be read: those after this moment."""
+        return max(self._complete_to_ms, self.watermark_ms)
+
+    def add(self, arrivals: Iterable[Arrival], until_ms: int, now_ms: int) -> None:
+        """Take note of what came since `from_ms`.
+
+        Args:
+            arrivals: every trace with pieces there.
+            until_ms: up to when they were read.
+            now_ms: when they were read.
+        """
+        for arrival in arrivals:
+            moment = (arrival.key, arrival.received_ms)
+            if self._seen.get(moment, 0) >= arrival.pieces:
+                continue
+            self._seen[moment] = arrival.pieces
+            start_ms = min(arrival.start_ms, arrival.received_ms)
+            known = self._open.setdefault(arrival.key, Open(arrival.received_ms, arrival.received_ms, start_ms))
+            known.first_ms = min(known.first_ms, arrival.received_ms)
+            known.last_ms = max(known.last_ms, arrival.received_ms)
+            known.start_ms = min(known.start_ms, start_ms)
+        self._complete_to_ms = max(self.from_ms, min(until_ms, now_ms - LATE_MS))
+        self._seen = {moment: n for moment, n in self._seen.items() if moment[1] > self._complete_to_ms}
+
+    def due(self, now_ms: int, limit: int) -> dict[int, Open]:
+        """Traces to look at now, those that wait longest first."""
+        self._not_before = {key: moment for key, moment in self._not_before.items() if moment > now_ms}
+        found = {}
+        for key, trace in sorted(self._open.items(), key=lambda item: item[1].first_ms):
+            is_quiet = now_ms - trace.last_ms >= self.settle_ms
+            is_overdue = now_ms - trace.first_ms >= _PATIENCE * self.settle_ms and key not in self._not_before
+            if is_quiet or is_overdue:
+                found[key] = trace
+                if len(found) == limit:
+                    break
+        return found
+
+    def looked_at(self, traces: dict[int, Open], sizes: dict[int, int], now_ms: int) -> None:
+        """These traces, as `due` gave them, are done; their sizes in pieces say when at the latest they are again."""
+        for key, trace in traces.items():
+            if self._open.get(key) is trace:
+                del self._open[key]
+            if sizes.get(key, 0) > _PIECES_PER_S:
+                self._not_before[key] = now_ms + 1000 * sizes[key] // _PIECES_PER_S
+
+    def move_on(self) -> None:
+        """Raise the watermark as far as it goes."""
+        waiting = min((trace.first_ms - 1 for trace in self._open.values()), default=self._complete_to_ms)
+        self.watermark_ms = max(self.watermark_ms, min(waiting, self._complete_to_ms))
+
+    @property
+    def waiting(self) -> int:
+        """Traces with pieces that no batch has looked at."""
+        return len(self._open)
