@@ -12,7 +12,7 @@ from typing import Final
 from watchglass_collector.assembly.assembler import Assembler, LostJournal
 from watchglass_collector.assembly.lease import BEAT_S, Role, role
 from watchglass_collector.counters import Counters
-from watchglass_store import Store
+from watchglass_store import Store, StoreError
 from watchglass_store.queries import assembly as queries
 
 _log = logging.getLogger("watchglass.collector.assembly")
@@ -86,6 +86,8 @@ class AssemblyService:
             backoff_s, complaint = 1.0, ""
             if not is_behind:
                 self._stop.wait(pause_s)
+        with contextlib.suppress(StoreError):
+            queries.note_gone(self._store, self._worker)
 
     def _step(self) -> bool:
         """Beat, then do one cycle where it is this one's turn. Returns whether more is waiting."""

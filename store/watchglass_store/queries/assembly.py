@@ -259,14 +259,20 @@ def note_alive(store: Store, worker: str, *, is_standing_by: bool, watermark_ms:
     )
 
 
+def note_gone(store: Store, worker: str) -> None:
+    """Note that an assembler ends, so that nobody waits for it."""
+    store.insert("llm_assembly_log", [{"event": "gone", "worker": worker}])
+
+
 def alive(store: Store) -> list[dict[str, Any]]:
     """Every assembler that said lately that it is there: worker, since, is_standing_by (as it said last)."""
     return store.query(
         """
-        SELECT worker, max(l.since) AS since, argMax(l.is_standing_by, l.time) AS is_standing_by
+        SELECT worker, maxIf(l.since, l.event = 'alive') AS since,
+               argMaxIf(l.is_standing_by, l.time, l.event = 'alive') AS is_standing_by
         FROM llm_assembly_log AS l
-        WHERE l.event = 'alive' AND l.time > now64(3) - toIntervalMillisecond({gone_after_ms:UInt32})
-        GROUP BY worker ORDER BY since, worker
+        WHERE l.event IN ('alive', 'gone') AND l.time > now64(3) - toIntervalMillisecond({gone_after_ms:UInt32})
+        GROUP BY worker HAVING argMax(l.event, l.time) = 'alive' ORDER BY since, worker
         """,
         {"gone_after_ms": GONE_AFTER_MS},
     )

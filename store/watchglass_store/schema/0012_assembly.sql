@@ -109,7 +109,7 @@ GROUP BY minute, service_name, environment, operation_name, provider_name, model
 -- Which assembler is at work, and how far. Append only. Writer: the assembly.
 CREATE TABLE llm_assembly_log (
     time DateTime64(3) DEFAULT now64(3),
-    event LowCardinality(String) COMMENT 'alive: somebody is at work, or stands by. applied: a batch is in the calls and the rollup',
+    event LowCardinality(String) COMMENT 'alive: somebody is at work, or stands by. gone: it ended. applied: a batch is in the calls and the rollup',
     worker String COMMENT 'one data directory' CODEC(ZSTD(1)),
     is_standing_by UInt8,
     since DateTime64(3) COMMENT 'alive: since when without a gap',

@@ -18,7 +18,6 @@ from watchglass_store.queries import assembly as queries
 def service(viewed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AssemblyService]]:
     """service(name, counters) -> a running one; all are stopped at the end."""
     monkeypatch.setattr(service_module, "BEAT_S", 0.2)
-    monkeypatch.setattr(queries, "GONE_AFTER_MS", 5000)
     running = []
 
     def start(name: str, counters: Counters) -> AssemblyService:
