@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format faults faults-alerts faults-evaluators bench-backlog metrics bench bench-drift wheel-test lock clean
+.PHONY: demo test check format axe faults faults-alerts faults-evaluators bench-backlog metrics bench bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -39,6 +39,13 @@ lock: $(VENV)/.dev  ## Pin what is installed now
 
 clean:
 	rm -rf $(VENV)
+
+$(VENV)/axe-core/axe.min.js:
+	mkdir -p $(@D)
+	cd $(@D) && npm pack --silent axe-core@4.14.1 && tar -xzf axe-core-*.tgz --touch --strip-components 1 package/axe.min.js
+
+axe: $(VENV)/.dev $(VENV)/axe-core/axe.min.js  ## Accessibility of every page by axe-core, which npm fetches
+	$(BIN)/python -m pytest tests/dashboards/browser/test_accessibility.py
 
 wheel-test: $(VENV)/.dev  ## Build both wheels, install them outside the tree, run a smoke
 	$(BIN)/python tests/wheel_test.py

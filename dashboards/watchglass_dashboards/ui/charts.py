@@ -256,6 +256,7 @@ def vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, heig
         "config": {
             "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
             "view": {"stroke": None},
+            "mark": {"aria": False},  # axes are read out; the data is beside it as CSV, not as a thousand shapes
             "font": "Inter, sans-serif",
             "legend": {"labelColor": ink.label, "labelFontSize": 11.5},
         },

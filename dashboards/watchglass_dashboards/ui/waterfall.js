@@ -32,7 +32,8 @@ function spanRow(span, total) {
   const row = make("div", span.error ? "row failed" : "row");
   row.setAttribute("role", "treeitem");
   row.setAttribute("aria-level", span.depth + 1);
-  row.setAttribute("aria-label", `${span.kind} ${span.name}, ${duration(span.ms)}${span.error ? ", failed" : ""}`);
+  // Named by its text; the mark alone would not say it.
+  if (span.error) row.setAttribute("aria-description", "failed");
   row.style.setProperty("--kind", `var(${KIND_COLOUR[span.kind] || "--st-gray-color"})`);
   const name = make("div", "name");
   name.style.paddingLeft = `${Math.min(span.depth, 24) * 14}px`;

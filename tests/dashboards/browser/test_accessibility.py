@@ -1,0 +1,51 @@
+"""axe-core on every page: no serious violation that our markup causes.
+
+`make axe` fetches axe-core from npm and runs this.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from watchglass_dashboards.pages import PAGES
+
+pytestmark = pytest.mark.browser
+
+AXE = Path(os.environ.get("AXE") or Path(__file__).parents[3] / ".venv" / "axe-core" / "axe.min.js")
+
+#: (rule, part of the element's selector) -> why it is Streamlit's and not ours. Anything else fails.
+STREAMLITS_OWN: dict[tuple[str, str], str] = {
+    ("list", "ul"): "the sidebar's navigation puts its headings between the items",
+    ("listitem", "li"): "the same",
+    ("svg-img-alt", "metric_chart_"): "st.metric's own sparkline",
+    ("svg-img-alt", "zoom_brush"): "Vega's own brush, empty until it is dragged",
+}
+
+_RUN = """async () => {
+  const found = await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'] });
+  return found.violations.filter(violation => ['serious', 'critical'].includes(violation.impact)).flatMap(violation =>
+    violation.nodes.map(node => ({ rule: violation.id, where: node.target.join(' '), html: node.html.slice(0, 200) })));
+}"""
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_no_page_has_a_serious_violation(open_tab, seeded, look):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not here: `make axe` fetches it from npm and runs this test")
+    chat = next(call for call in reversed(seeded.seed.chats) if call["span_id"] in seeded.scored)
+    shown = [name for name, info in PAGES.items() if not info.is_hidden]
+    addresses = {name: f"/{name}?range=24h" for name in shown[1:]} | {shown[0]: "/?range=24h"}
+    addresses["trace"] = f"/trace?id={chat['trace_id']}&span={chat['span_id']}"
+    tab = open_tab(color_scheme=look, bypass_csp=True)
+    found: dict[tuple[str, str], str] = {}
+    for name, address in addresses.items():
+        page = tab.go(address)
+        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+        found |= {
+            (violation["rule"], re.sub(r"\d+", "N", violation["where"])): f"{name}: {violation['html']}"
+            for violation in page.evaluate(_RUN)
+            if not any(violation["rule"] == rule and part in violation["where"] for rule, part in STREAMLITS_OWN)
+        }
+    assert not found, "\n".join(f"{rule} {where}: {first}" for (rule, where), first in found.items())
