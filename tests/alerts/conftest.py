@@ -56,11 +56,11 @@ def make_rule() -> Callable[..., Rule]:
 
 
 @pytest.fixture
-def add_calls(store: Store) -> Callable[..., None]:
-    """add_calls(start, count, errors=0, **columns): calls one tenth of a second apart."""
+def make_calls() -> Callable[..., list[Mapping[str, Any]]]:
+    """make_calls(start, count, errors=0, **columns) -> rows of calls one tenth of a second apart."""
     serial = iter(range(10**9))
 
-    def add(start: datetime, count: int, *, errors: int = 0, **columns: Any) -> None:
+    def make(start: datetime, count: int, *, errors: int = 0, **columns: Any) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         for index in range(count):
             time = start + timedelta(seconds=index / 10)
@@ -78,7 +78,17 @@ def add_calls(store: Store) -> Callable[..., None]:
                 "error_type": "timeout" if index < errors else None,
             }
             rows.append(row | columns)
-        store.insert("llm_call_parts", rows)
+        return rows
+
+    return make
+
+
+@pytest.fixture
+def add_calls(store: Store, make_calls: Callable[..., list[Mapping[str, Any]]]) -> Callable[..., None]:
+    """add_calls(start, count, errors=0, **columns): stores what `make_calls` makes."""
+
+    def add(start: datetime, count: int, **more: Any) -> None:
+        store.insert("llm_call_parts", make_calls(start, count, **more))
 
     return add
 

@@ -21,9 +21,9 @@ from .fault_receivers import LOST, Mailbox, Plan, Tls, of_slack, of_webhook, res
 
 INTERVAL = timedelta(minutes=10)
 SETTLE_S = 5
-SLOTS = 12
+SLOTS = 10
 """That hold traffic."""
-STEPS = 20
+STEPS = 15
 POINTS = ("transition", "slot", "sending", "delivered")
 CHANNELS = ("chat", "hook", "well", "mail")
 RULE = """\
@@ -120,12 +120,13 @@ class World:
         self.file.write_text(self.text)  # A file that is wrong stops the start.
         return Engine(self.store, self._config, self.clock)
 
-    def play(self, add_calls: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    def play(self, make_calls: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch) -> None:
         """From the first call to the end of a deleted rule."""
+        rows: list[Any] = []
         for slot, models in self.traffic.items():
             for model, (calls, errors) in models.items():
-                if calls:
-                    add_calls(slot - INTERVAL, calls, errors=errors, response_model=model)
+                rows += make_calls(slot - INTERVAL, calls, errors=errors, response_model=model)
+        self.store.insert("llm_call_parts", rows)
         with self._closing, monkeypatch.context() as patch:
             self._closing.callback(self._mail.close)
             self._watch_inserts(patch)
@@ -133,7 +134,7 @@ class World:
             for step in range(STEPS):
                 if step >= self._opens_at:
                     self._mail.open()
-                self.clock.forward(self.dice.choice((60, 300, 600)))
+                self.clock.forward(self.dice.choice((240, 600, 600)))
                 self._trouble()
                 self._run()
             self._end()

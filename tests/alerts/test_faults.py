@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,13 +77,13 @@ def test_each_transition_is_told_and_nothing_else(
     tmp_path: Path,
     certificate: Certificate,
     free_ports: Callable[[], int],
-    add_calls: Callable[..., None],
+    make_calls: Callable[..., list[Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(http, "DEADLINE_S", 3.0)
     monkeypatch.setattr(logging.getLogger("mail.log"), "disabled", True)
     world = World(seed, store, tmp_path, certificate, free_ports())
-    world.play(add_calls, monkeypatch)
+    world.play(make_calls, monkeypatch)
     found = check(world)
     tally.update(found)
     tally["seeds"] += 1
