@@ -62,10 +62,21 @@ def sync_rules(store: Store, rules: Iterable[Rule], author: str, now: datetime) 
             _write(store, name, None, author, now)
 
 
-def _write(store: Store, name: str, rule: Rule | None, author: str, now: datetime) -> None:
+def add_rule(store: Store, rule: Rule, author: str, now: datetime) -> None:
+    """As `save_rule`, without the audit record."""
+    _add_version(store, rule.name, rule, author, now)
+
+
+def remove_rule(store: Store, name: str, author: str, now: datetime) -> None:
+    """As `delete_rule`, without the audit record."""
+    _add_version(store, name, None, author, now)
+
+
+def _add_version(store: Store, name: str, rule: Rule | None, author: str, now: datetime) -> tuple[str, str] | None:
+    """The latest version from now on; its definition before and after, None where nothing was to be done."""
     before = next((row for row in alerting.current_rules(store) if row["name"] == name), None)
     if rule is None and (before is None or before["deleted"]):
-        return
+        return None
     # A later version must have a later time, whatever the clock says.
     version = now if before is None else max(now, before["version"] + timedelta(milliseconds=1))
     old = before["definition"] if before and not before["deleted"] else ""
@@ -73,14 +84,21 @@ def _write(store: Store, name: str, rule: Rule | None, author: str, now: datetim
     alerting.add_rule_version(
         store, name=name, version=version, definition=definition, deleted=rule is None, author=author
     )
+    return old, definition if rule else ""
+
+
+def _write(store: Store, name: str, rule: Rule | None, author: str, now: datetime) -> None:
+    changed = _add_version(store, name, rule, author, now)
+    if changed is None:
+        return
     alerting.add_audit(
         store,
         time=now,
         actor=author,
         action="alert_rule.save" if rule else "alert_rule.delete",
         target=name,
-        before=old,
-        after=definition if rule else "",
+        before=changed[0],
+        after=changed[1],
     )
 
 
