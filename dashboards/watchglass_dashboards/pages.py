@@ -84,6 +84,14 @@ PAGES: dict[str, PageInfo] = {
         "Operate",
         "What runs on which calls, how far it is, what it cost and where it failed",
     ),
+    "alerts": PageInfo(
+        "watchglass_dashboards.views.alerts:page",
+        "Alerts",
+        ":material/notifications:",
+        "Monitor",
+        "Rules, what fires and why, who was told, and silences",
+        has_filters=False,
+    ),
     "trace": PageInfo(
         "watchglass_dashboards.views.trace:page", "Trace", ":material/timeline:", "", is_hidden=True, has_filters=False
     ),

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from watchglass_store import Store
 
 #: Carries 'module:Class' to the dashboard's process; without it rules can be read, and neither tried nor changed.
-DESK_VARIABLE = "WATCHGLASS_DASHBOARD_RULE_DESK"
+RULE_DESK_VARIABLE = "WATCHGLASS_DASHBOARD_RULE_DESK"
 
 
 class RuleDesk(Protocol):
@@ -51,7 +51,7 @@ class RuleDesk(Protocol):
 
 def rule_desk() -> RuleDesk | None:
     """The desk that this process was told of; None where it was told of none."""
-    target = os.environ.get(DESK_VARIABLE, "")
+    target = os.environ.get(RULE_DESK_VARIABLE, "")
     return _load(target) if target else None
 
 

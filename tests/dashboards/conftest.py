@@ -20,6 +20,7 @@ from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrat
 from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, load_credentials
 
+from .alert_seed import rule_rows, silence_rows, turn
 from .more_seeds import drift_results, evaluation_log
 
 #: Nobody logs in; the collector is where nobody listens.
@@ -293,6 +294,7 @@ class Seeded:
 
     seed: Seed
     reader: StoreConfig
+    owner: StoreConfig
 
     @property
     def scored(self) -> set[str]:
@@ -312,7 +314,7 @@ def _fill(
     store.insert("drift_results", drift)
     store.insert("evaluation_log", evaluation_log(seed.now))
     store.close()
-    return Seeded(seed, reader)
+    return Seeded(seed, reader, owner)
 
 
 def _now() -> datetime:
@@ -323,6 +325,19 @@ def _now() -> datetime:
 def seeded(server: EmbeddedServer) -> Seeded:
     """Two days of calls of two applications, with scores and alerts."""
     return _fill(server, _make_seed(_now()), _alert_events(_now()), drift_results(_now()))
+
+
+@pytest.fixture(scope="module")
+def alerting(server: EmbeddedServer) -> Seeded:
+    """As `seeded`, with rules and silences: for each file that changes them its own."""
+    now = _now()
+    events = [{**event, **turn(event, now)} for event in _alert_events(now)]
+    found = _fill(server, _make_seed(now), events, drift_results(now))
+    store = connect(found.owner, Path())
+    store.insert("alert_rules", rule_rows(now))
+    store.insert("silences", silence_rows(now))
+    store.close()
+    return found
 
 
 @pytest.fixture(scope="session")

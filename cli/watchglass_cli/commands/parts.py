@@ -164,11 +164,12 @@ def dashboard(context: Context) -> None:
     \b
     watchglass dashboard --data /var/lib/watchglass
     """
-    from watchglass_dashboards import CannotStart, command
+    from watchglass_dashboards import RULE_DESK_VARIABLE, CannotStart, command
 
     die_with_parent()
     try:
         argv, environment = command(installation(context), context.settings.store, context.data_dir)
     except (CannotStart, ValueError) as error:
         fail(str(error), EXIT_USAGE)
-    os.execve(argv[0], argv, {**os.environ, **environment})
+    desk = {RULE_DESK_VARIABLE: "watchglass_alerts.desk:Desk"}
+    os.execve(argv[0], argv, {**os.environ, **environment, **desk})

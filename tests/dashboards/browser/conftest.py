@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from watchglass_dashboards import DashboardConfig, Installation, command
+from watchglass_dashboards import RULE_DESK_VARIABLE, DashboardConfig, Installation, command
 from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
 CHROMIUM = Path("/usr/bin/chromium")
 ENABLED = ("rouge", "profanity", "response_length", "refusal", "toxicity")
+SECTIONS = {"alerts": {"channels": {"slack #llm-oncall": {"type": "slack"}, "e-mail on-call": {"type": "email"}}}}
 GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
 
 
@@ -29,8 +30,9 @@ class Dashboard:
             name: {"summary": summary, "enabled": name in ENABLED, "sample_rate": 1.0, "filters": {}}
             for name, summary in registry.summaries().items()
         }
-        here = Installation(DashboardConfig(port=port), evaluators=known)
+        here = Installation(DashboardConfig(port=port), evaluators=known, sections=SECTIONS)
         argv, environment = command(here, source, folder)
+        environment[RULE_DESK_VARIABLE] = "watchglass_alerts.desk:Desk"
         self.url = f"http://127.0.0.1:{port}"
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
