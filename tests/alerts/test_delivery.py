@@ -286,3 +286,20 @@ def test_a_channel_that_is_gone_or_broken_fails_by_itself(
     assert "SECRET" not in caplog.text
     clock.forward(60)
     assert Delivery(store, {"b": Working()}, clock, engine="y").run().delivered == 1
+
+
+def test_a_clock_that_goes_back_between_two_deliveries_drops_no_end(
+    store: Store, config: AlertsConfig, clock: Clock, make_rule: MakeRule, add_calls: AddCalls
+) -> None:
+    """Found by fault seed 36: the second firing was delivered at an earlier time than the first end."""
+    for minute in range(4):
+        add_calls(T0 + timedelta(minutes=minute), 20, errors=0 if minute % 2 else 10)
+    save_rule(store, make_rule(channels=["a"]), "me", now=T0)
+    engine = Engine(store, config, clock)
+    for minute in (1, 2, 3, 4):
+        clock.now = T0 + timedelta(minutes=minute)
+        engine.evaluate(clock.now)
+        clock.now -= timedelta(hours=minute == 3)
+        engine.deliver()
+    assert [outcome for _, outcome, _ in outcomes(store, "a")].count("delivered") == 4
+    assert "dropped" not in [outcome for _, outcome, _ in outcomes(store, "a")]

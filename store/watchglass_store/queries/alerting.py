@@ -198,7 +198,8 @@ def last_told(store: Store, *, since: datetime) -> list[dict[str, Any]]:
             FROM alert_events AS e ARRAY JOIN e.notifications AS n
             WHERE e.kind = 'transition' AND e.time >= {since:DateTime64(3, 'UTC')}
         ) AS t ON t.id = d.id
-        ORDER BY d.time DESC, t.slot DESC LIMIT 1 BY channel, rule, toJSONString(labels)
+        -- By slot, in which nothing overtakes: a clock that went back has written later deliveries at earlier times.
+        ORDER BY t.slot DESC, d.time DESC LIMIT 1 BY channel, rule, toJSONString(labels)
         """,
         {"since": since},
     )
