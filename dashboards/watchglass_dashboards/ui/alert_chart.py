@@ -37,6 +37,28 @@ def preview_chart(found: Mapping[str, Any], ink: Ink) -> dict[str, Any]:
         "scale": {"domain": names, "range": [ink.primary, ink.second, ink.third, ink.muted][: len(names)]},
         "legend": {"title": None, "orient": "top", "labelLimit": 260, "symbolOpacity": 1} if len(names) > 1 else None,
     }  # fmt: skip
+    layers = _layers(rows, line, x, y, colour, ink)
+    return {
+        "height": _HEIGHT,
+        "data": {"values": rows},
+        "layer": layers,
+        "config": {
+            "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
+            "view": {"stroke": None},
+            "font": "Inter, sans-serif",
+            "legend": {"labelColor": ink.label, "labelFontSize": 11.5},
+        },
+    }
+
+
+def _layers(
+    rows: Sequence[Mapping[str, Any]],
+    line: float,
+    x: dict[str, Any],
+    y: dict[str, Any],
+    colour: dict[str, Any],
+    ink: Ink,
+) -> list[dict[str, Any]]:
     tip = [
         {"field": "time", "type": "temporal", "format": "%d %b %H:%M", "title": "at"},
         {"field": "value", "type": "quantitative", "format": ".4~r"},
@@ -44,7 +66,7 @@ def preview_chart(found: Mapping[str, Any], ink: Ink) -> dict[str, Any]:
         {"field": "high", "type": "quantitative", "format": ".4~r"},
         {"field": "sample_size", "type": "quantitative", "format": ",.0f", "title": "n"},
     ]
-    layers = [
+    return [
         {
             "data": {"values": _stretches(rows)},
             "mark": {"type": "rect", "color": ink.error, "opacity": 0.16},
@@ -68,17 +90,6 @@ def preview_chart(found: Mapping[str, Any], ink: Ink) -> dict[str, Any]:
             "encoding": {"y": {**y, "field": "line"}},
         },
     ]
-    return {
-        "height": _HEIGHT,
-        "data": {"values": rows},
-        "layer": layers,
-        "config": {
-            "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
-            "view": {"stroke": None},
-            "font": "Inter, sans-serif",
-            "legend": {"labelColor": ink.label, "labelFontSize": 11.5},
-        },
-    }
 
 
 def has_values(found: Mapping[str, Any]) -> bool:
