@@ -31,6 +31,14 @@ COMMANDS = {
 """Command -> "module:object". Loaded when it is used, so that `--help` is quick."""
 
 
+def keep_examples(command: click.Command) -> None:
+    r"""Let click leave the lines after a \b in help texts alone, also where it is written as in this text."""
+    if command.help:
+        command.help = command.help.replace("\\b\n", "\b\n")
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        keep_examples(inner)
+
+
 class Commands(click.Group):
     """The table above as a click group."""
 
@@ -44,6 +52,7 @@ class Commands(click.Group):
             return None
         module, attribute = COMMANDS[name].split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        keep_examples(command)
         return command
 
 
@@ -57,6 +66,9 @@ def cli() -> None:
     watchglass up                    run it for your applications: OTLP on 4317 and 4318, dashboard on 8501
     watchglass query 'SELECT …'      look at the data
     """
+
+
+keep_examples(cli)
 
 
 def main() -> None:

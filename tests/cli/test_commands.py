@@ -30,11 +30,13 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
 
 
-@pytest.mark.parametrize("name", ["up", "demo", "query", "score", "collect", "evaluate", "alert", "dashboard"])
+@pytest.mark.parametrize("name", ["up", "demo", "query", "score", "bias", "collect", "evaluate", "alert", "dashboard"])
 def test_help_of_a_command_shows_an_example(name: str, tmp_path: Path) -> None:
     done = watchglass(name, "--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert f"watchglass {name}" in done.stdout.split("Usage:")[1].split("\n", 1)[1]
+    lines = [line.strip() for line in done.stdout.split("Usage:")[1].splitlines()[1:]]
+    assert any(line.startswith(f"watchglass {name}") for line in lines), "on a line of its own"
+    assert "\\b" not in done.stdout
 
 
 @pytest.mark.parametrize(
