@@ -21,6 +21,7 @@ from watchglass_store.address import Address
 from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, load_credentials
 
 from .alert_seed import rule_rows, silence_rows, turn
+from .ledger_seed import ledger
 from .more_seeds import drift_results, evaluation_log
 
 #: Nobody logs in; the collector is where nobody listens.
@@ -311,6 +312,8 @@ def _fill(
     store.insert("llm_call_parts", seed.calls)
     store.insert("scores", seed.scores)
     store.insert("alert_events", alert_events)
+    if seed.chats:
+        store.insert("collector_ledger", ledger(seed.now))
     store.insert("drift_results", drift)
     store.insert("evaluation_log", evaluation_log(seed.now))
     store.close()

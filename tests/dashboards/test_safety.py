@@ -40,7 +40,7 @@ NO_TEXT = {
 SAFE_CALLS = {
     "label", "count", "percent", "percent_range", "seconds", "whole", "usd", "score", "change", "clock", "zone_name",
     "len", "detail", "verdict_line", "change_line", "moment", "_limit_said", "title_of",
-    "_evidence", "fresh_line", "page", "sum", "min", "max",
+    "_evidence", "_to_come", "size", "fresh_line", "page", "sum", "min", "max",
 }  # fmt: skip
 #: Functions whose own arguments are such texts already; their callers are checked.
 FURNITURE = {"layout.py"}

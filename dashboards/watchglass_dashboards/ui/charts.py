@@ -18,6 +18,8 @@ _UNITS = {  # unit -> (tooltip in printf style, axis label in ECharts style)
     "s": ("%.2f s", "{value} s"),
     "ms": ("%,.0f ms", "{value} ms"),
     "tokens": ("%,.0f tokens", "{value}"),
+    "usd": ("$%,.4f", "${value}"),
+    "items": ("%,.0f", "{value}"),
 }
 
 

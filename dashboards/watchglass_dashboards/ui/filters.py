@@ -98,8 +98,8 @@ def filters() -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="filters"):
         between = _between()
         chosen = "1h" if between else _range()
-        service = _choice("Service", "service", "service_name", since, "All services", 170)
-        environment = _choice("Environment", "env", "environment", since, "All environments", 165)
+        service = _choice("Service", "service", "service_name", since, "All services", 150)
+        environment = _choice("Environment", "env", "environment", since, "All environments", 160)
         models = st.multiselect(
             "Models",
             _options("model", "model", since),
@@ -108,16 +108,16 @@ def filters() -> None:
             format_func=option,
             placeholder="All models",
             label_visibility="collapsed",
-            width=220,
+            width=165,
         )
-        version = _choice("Prompt version", "prompt", "prompt_version", since, "All prompts", 150)
+        version = _choice("Prompt version", "prompt", "prompt_version", since, "All prompts", 130)
         kind = st.selectbox(
             "Kind of operation",
             list(_OPERATIONS),
             key="kind",
             bind="query-params",
             label_visibility="collapsed",
-            width=170,
+            width=150,
         )
     st.session_state[_SELECTION] = Selection(
         chosen, between, service or "", environment or "", tuple(models), kind, version or ""

@@ -57,6 +57,16 @@ def usd(value: float | None) -> str:
     return f"\\${value:,.2f}" if value >= 1 else f"\\${value:.2g}"
 
 
+def size(value: float | None) -> str:
+    """Bytes: 1500000 -> '1.5 MB'."""
+    if value is None:
+        return GAP
+    for factor, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if value >= factor:
+            return f"{value / factor:.1f} {unit}"
+    return f"{value:.0f} B"
+
+
 def score(value: float | None) -> str:
     """A score with three significant digits, whatever its range."""
     if value is None:

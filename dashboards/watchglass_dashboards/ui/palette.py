@@ -47,6 +47,16 @@ DARK = Ink(
 )
 
 
+_LIGHT_CATEGORIES = ("#4F46E5", "#0E9384", "#F79009", "#E31B54", "#2E90FA", "#9E77ED", "#66C61C", "#98A2B3")
+_DARK_CATEGORIES = ("#8B91FF", "#2ED3B7", "#FDB022", "#FD6F8E", "#53B1FD", "#BDB4FE", "#85E13A", "#98A2B3")
+
+
+def categories(number: int) -> list[str]:
+    """Colours for so many names; the eighth, grey, is for what is left, and for all beyond."""
+    colours = _DARK_CATEGORIES if st.context.theme.type == "dark" else _LIGHT_CATEGORIES
+    return [colours[min(at, len(colours) - 1)] for at in range(number)]
+
+
 def ink() -> Ink:
     """The colours of the viewer's theme."""
     return DARK if st.context.theme.type == "dark" else LIGHT

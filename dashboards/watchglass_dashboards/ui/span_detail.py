@@ -8,6 +8,9 @@ import streamlit as st
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.conversation import Block, Document, Turn, documents, turns
+from watchglass_dashboards.ui.feedback_panel import feedback_panel
+from watchglass_dashboards.ui.judge_card import judge_card
+from watchglass_dashboards.ui.long_text import long_text
 from watchglass_dashboards.ui.text import TEXT_LIMIT, clean, label, untrusted
 from watchglass_dashboards.ui.tree import Span
 from watchglass_store.queries import pages_trace as queries
@@ -23,8 +26,8 @@ _AVATARS = {
 _BLOCKS = {"tool_call": "calls tool", "tool_result": "tool result", "reasoning": "reasoning", "other": "part"}
 
 
-def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, key: str) -> None:
-    """Draw the selected span: conversation, documents and attributes on the left, scores on the right."""
+def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, service: str, key: str) -> None:
+    """Draw the selected span: conversation, documents and attributes on the left, verdicts and scores on the right."""
     call = read(queries.call, trace_id, span.id)
     found = documents(call["retrieval_documents"]) if call else []
     left, right = st.columns([1.7, 1], gap="small")
@@ -34,7 +37,7 @@ def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, 
         tabs = st.tabs([*names, "Attributes"], key=f"{key}_tab", on_change="rerun")
         with tabs[0]:
             if tabs[0].open:
-                _said(span, call)
+                _said(span, call, key)
         if found:
             with tabs[1]:
                 if tabs[1].open:
@@ -43,10 +46,11 @@ def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, 
             if tabs[-1].open:
                 _attributes(trace_id, span, call)
     with right:
-        _scores(scores, span.id)
+        feedback_panel(trace_id, span.id, call, service, key=key)
+        _scores(scores, trace_id, span.id, key)
 
 
-def _said(span: Span, call: dict[str, Any] | None) -> None:
+def _said(span: Span, call: dict[str, Any] | None, key: str) -> None:
     if call is None:
         st.caption("This span is no GenAI operation: see its attributes.")
         return
@@ -60,8 +64,8 @@ def _said(span: Span, call: dict[str, Any] | None) -> None:
         st.caption(f"A text of this call has {call['text_bytes']:,} bytes; the first {queries.TEXT_LIMIT:,} were read.")
     said = [
         *turns(call["system_instructions"], "system"),
-        *turns(call["input_messages"] or call["prompt_text"], "user"),
-        *turns(call["output_messages"] or call["response_text"], "assistant"),
+        *turns(_whole(call["input_messages"]) or call["prompt_text"], "user"),
+        *turns(_whole(call["output_messages"]) or call["response_text"], "assistant"),
     ]
     if call["tool_call_arguments"] or call["tool_call_result"] or call["tool_name"]:
         _tool(call)
@@ -69,11 +73,16 @@ def _said(span: Span, call: dict[str, Any] | None) -> None:
         st.caption("No text was captured for this call. Many clients capture it only when told to.")
     if len(said) > _MOST_TURNS:
         st.caption(f"{len(said) - _MOST_TURNS:,} earlier messages are not shown.")
-    for turn in said[-_MOST_TURNS:]:
-        show_turn(turn)
+    for at, turn in enumerate(said[-_MOST_TURNS:]):
+        show_turn(turn, key=f"{key}_{span.id}_{at}")
     if call["reference_text"]:
         st.caption("Reference answer")
         untrusted(call["reference_text"], code=True)
+
+
+def _whole(messages: str) -> str:
+    """A list of messages, '' where it was cut while it was read: half a list cannot be told from text."""
+    return messages if len(messages.encode()) < queries.TEXT_LIMIT else ""
 
 
 def _facts(call: dict[str, Any]) -> None:
@@ -105,7 +114,7 @@ def _tool(call: dict[str, Any]) -> None:
     untrusted(call["tool_call_result"] or format.GAP, code=True)
 
 
-def show_turn(turn: Turn) -> None:
+def show_turn(turn: Turn, *, key: str = "") -> None:
     """One message of a conversation, as text."""
     role = turn.role.lower()
     person = "user" if role == "user" else "assistant"
@@ -114,16 +123,16 @@ def show_turn(turn: Turn) -> None:
         if role == "assistant" and turn.finish_reason:
             words.append(f"finished: {label(turn.finish_reason, 40)}")
         st.caption(" · ".join(words))
-        for block in turn.blocks:
-            _block(block)
+        for at, block in enumerate(turn.blocks):
+            _block(block, f"{key}_{at}" if key else "")
 
 
-def _block(block: Block) -> None:
+def _block(block: Block, key: str) -> None:
     if block.kind == "text":
-        untrusted(block.text)
+        long_text(block.text, key=key)
         return
     st.caption(f"{_BLOCKS[block.kind]} {label(block.title)}")
-    untrusted(block.text, code=block.kind != "reasoning")
+    long_text(block.text, key=key, code=block.kind != "reasoning")
 
 
 def _documents(found: Sequence[Document]) -> None:
@@ -159,14 +168,16 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | bool) or value is None else clean(value, TEXT_LIMIT)
 
 
-def _scores(scores: Sequence[dict[str, Any]], span_id: str) -> None:
+def _scores(scores: Sequence[dict[str, Any]], trace_id: str, span_id: str, key: str) -> None:
     own = [row for row in scores if row["span_id"] == span_id]
     other = len(scores) - len(own)
     st.markdown("**Scores of this span**")
     if not own:
         st.caption("None yet. Evaluators run shortly after a call arrives.")
-    for row in own[:50]:
+    for at, row in enumerate(own[:50]):
         _score(row)
+        if row["source"] == "judge":
+            judge_card(row, trace_id, key=f"{key}_{span_id}_judge_{at}")
     if other:
         st.caption(f"{other:,} more on other spans of this trace.")
 

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from watchglass_dashboards import access, writing
+from watchglass_dashboards.connection import ask
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.export import json_button
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.span_detail import span_detail
 from watchglass_dashboards.ui.text import label
@@ -14,6 +17,7 @@ from watchglass_dashboards.ui.trace_data import Summary, assemble, summarise
 from watchglass_dashboards.ui.tree import Row, flatten
 from watchglass_dashboards.ui.waterfall import waterfall
 from watchglass_store.queries import pages_trace as queries
+from watchglass_store.queries.pages_judgement import whole
 
 #: Rows of the tree shown at once.
 PAGE_ROWS = 150
@@ -37,6 +41,7 @@ def trace_panel(trace_id: str, span_id: str, *, key: str) -> str | None:
     Returns:
         Id of the selected span; None where there is no such trace.
     """
+    writing.viewed("trace", trace_id)
     spans, calls = read(queries.spans, trace_id), read(queries.calls, trace_id)
     found = assemble(spans, calls)
     if not found:
@@ -47,11 +52,13 @@ def trace_panel(trace_id: str, span_id: str, *, key: str) -> str | None:
         return None
     summary = summarise(found, calls, [row["service_name"] for row in (*spans, *calls)])
     _badges(summary)
+    role = access.actor().role  # the file is made later, outside of any page
+    json_button(f"trace_{trace_id}", lambda: ask(role, whole, trace_id), key=f"{key}_json")
     rows = flatten(found)
     selected = _tree(rows, summary, _first(rows, span_id), key, is_cut=len(spans) >= queries.SPAN_LIMIT)
-    span_detail(
-        trace_id, next(row.span for row in rows if row.span.id == selected), read(queries.scores, trace_id), key=key
-    )
+    shown = next(row.span for row in rows if row.span.id == selected)
+    services = {row["span_id"]: row["service_name"] for row in (*spans, *calls)}
+    span_detail(trace_id, shown, read(queries.scores, trace_id), service=services.get(selected, ""), key=key)
     return selected
 
 

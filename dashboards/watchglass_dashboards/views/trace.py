@@ -5,6 +5,7 @@ import streamlit as st
 from watchglass_dashboards import pages
 from watchglass_dashboards.ui.filters import last_address
 from watchglass_dashboards.ui.layout import header
+from watchglass_dashboards.ui.steps import steps
 from watchglass_dashboards.ui.text import label
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
 
@@ -23,6 +24,10 @@ def page() -> None:
     if not is_id(trace_id):
         st.warning("**This is no trace id.** An id has letters and digits only.", icon=":material/link_off:")
         return
+    asked = steps(trace_id, span_id, key="trace")
+    if asked:
+        st.query_params.update({"id": asked[0], "span": asked[1]})
+        st.rerun()
     selected = trace_panel(trace_id, span_id if is_id(span_id) else "", key=f"trace_{trace_id}")
     if selected and selected != span_id:
         st.query_params["span"] = selected

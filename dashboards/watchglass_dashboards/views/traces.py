@@ -9,14 +9,16 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from watchglass_dashboards import pages
+from watchglass_dashboards import pages, writing
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.filters import selection, viewer_zone
 from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import fresh_line, nothing
+from watchglass_dashboards.ui.steps import remember, steps
 from watchglass_dashboards.ui.text import one_line
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
+from watchglass_dashboards.ui.views_panel import facets, views
 from watchglass_store.queries import pages_traces as queries
 from watchglass_store.queries.pages import Scope
 from watchglass_store.queries.pages_traces import CallFilter
@@ -24,6 +26,7 @@ from watchglass_store.queries.pages_traces import CallFilter
 PER_PAGE = 50
 _MOST_PAGES = queries.COUNT_LIMIT // PER_PAGE
 _SCORE_COLUMNS = 4
+_PEEKED = "_peeked"
 _ORDERS: dict[str, queries.Order] = {"Newest": "newest", "Slowest": "slowest", "Most tokens": "most tokens"}
 
 
@@ -44,9 +47,12 @@ def page() -> None:
         keys = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
         rows = read(queries.calls, keys)
         scores = read(queries.scores_of, keys, chosen.scope)
+    writing.viewed("list", chosen.search or "calls")
+    remember([(row["trace_id"], row["span_id"]) for row in rows])
     picked = _table(rows, scores)
     if picked is not None:
-        _drawer(rows[picked]["trace_id"], rows[picked]["span_id"])
+        st.session_state[_PEEKED] = (rows[picked]["trace_id"], rows[picked]["span_id"])
+        _drawer()
 
 
 def _narrow(scope: Scope) -> CallFilter:
@@ -61,7 +67,7 @@ def _narrow(scope: Scope) -> CallFilter:
             icon=":material/search:",
             placeholder="Words in the prompt or answer, or a trace id",
             label_visibility="collapsed",
-            width=340,
+            width=250,
         )
         status: Literal["ok", "error"] | None = st.pills(
             "Status", ("ok", "error"), key="status", bind="query-params", label_visibility="collapsed"
@@ -85,11 +91,13 @@ def _narrow(scope: Scope) -> CallFilter:
             max_chars=200,
             placeholder="User or conversation id",
             label_visibility="collapsed",
-            width=190,
+            width=160,
         )
         order = st.selectbox(
             "Order", list(_ORDERS), key="sort", bind="query-params", label_visibility="collapsed", width=140
         )
+        facets(scope)
+        views("traces")
     return CallFilter(
         scope=scope,
         search=(search or "").strip(),
@@ -186,12 +194,18 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
 
 
 @st.dialog("Trace", width="large", position="right")
-def _drawer(trace_id: str, span_id: str) -> None:
-    st.page_link(
-        pages.page("trace"),
-        label="Open its page",
-        icon=":material/open_in_full:",
-        query_params={"id": trace_id, "span": span_id},
-    )
+def _drawer() -> None:
+    trace_id, span_id = st.session_state[_PEEKED]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.page_link(
+            pages.page("trace"),
+            label="Open its page",
+            icon=":material/open_in_full:",
+            query_params={"id": trace_id, "span": span_id},
+        )
+        asked = steps(trace_id, span_id, key="drawer")
+    if asked:
+        st.session_state[_PEEKED] = asked
+        st.rerun(scope="fragment")
     if is_id(trace_id):
         trace_panel(trace_id, span_id, key=f"drawer_{trace_id}_{span_id}")

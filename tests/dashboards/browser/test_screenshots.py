@@ -36,6 +36,9 @@ def test_pages_look_as_they_should(open_tab, seeded, tmp_path, look):
         "overview": "/?range=24h&service=support-bot",
         "traces": "/traces?range=24h",
         "trace": f"/trace?id={chat['trace_id']}&span={chat['span_id']}",
+        "sessions": "/sessions?range=24h",
+        "cost": "/cost?range=24h",
+        "health": "/health?range=24h",
     }
     tab = open_tab(**(_PHONE if look == "phone" else {**_WIDE, "color_scheme": look}))
     for name, address in addresses.items():
