@@ -29,10 +29,10 @@ class Baseline:
     """Of the hashed words; None for sentence embeddings."""
 
     @classmethod
-    def of_texts(cls, texts: Sequence[str], *, model_path: str = "") -> "Baseline":
+    def of_texts(cls, texts: Sequence[str], *, encoder: str = "") -> "Baseline":
         """Learn texts by heart."""
-        if model_path:
-            return cls(embedding.sentence_embeddings(texts, model_path), None)
+        if encoder:
+            return cls(embedding.sentence_embeddings(texts, encoder), None)
         return cls.of_counts(embedding.hashed_counts(texts))
 
     @classmethod

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix  # type: ignore[import-untyped, unused-ignore]
 
 ALPHA = 0.05
+WORDS, ENCODER = "combined, hashed words", "combined, encoder"
+"""Methods of the window test."""
 TARGET = 20_000
 """Live: at most one false alarm in so many answers."""
 REFERENCE, STREAM, CHANGE = 4000, 3000, 1000
@@ -67,33 +69,43 @@ class Pool:
     texts: list[str]
     words: "csr_matrix"
     numbers: NDArray[np.float32]
+    vectors: NDArray[np.float32] | None = None
+    """By a sentence encoder; None where none is measured."""
 
     @classmethod
-    def of(cls, texts: list[str]) -> "Pool":
-        """Measure texts."""
-        return cls(texts, embedding.hashed_counts(texts), descriptors.describe(texts))
+    def of(cls, texts: list[str], encoder: str = "") -> "Pool":
+        """Measure texts, with a sentence encoder if one is named."""
+        vectors = embedding.sentence_embeddings(texts, encoder) if encoder else None
+        return cls(texts, embedding.hashed_counts(texts), descriptors.describe(texts), vectors)
 
     def __getitem__(self, rows: NDArray[np.intp]) -> "Pool":
-        return Pool([self.texts[int(k)] for k in rows], self.words[rows], self.numbers[rows])
+        vectors = None if self.vectors is None else self.vectors[rows]
+        return Pool([self.texts[int(k)] for k in rows], self.words[rows], self.numbers[rows], vectors)
 
 
-def pools(seed: int = 0, *, limit: int = 4000) -> dict[str, Pool]:
-    """Read the corpus and make what it does not hold."""
+def pools(seed: int = 0, *, limit: int = 4000, encoder: str = "") -> dict[str, Pool]:
+    """Read the corpus and make what it does not hold.
+
+    Args:
+        seed: of what is made up.
+        limit: the most passages of a topic.
+        encoder: sentence encoder that is measured beside hashed words: minilm, a folder, or '' = none.
+    """
     rng = random.Random(seed)
     topics = {topic: corpus.passages(topic, limit=limit) for topic in corpus.BASE_TOPICS}
     base = [text for texts in topics.values() for text in texts]
-    some = rng.sample(base, min(6000, len(base)))
+    some = rng.sample(base, min(1000, len(base)))
     made = {
         "base": base,
         "stdlib": topics["stdlib"],
         "topic": corpus.passages(corpus.NEW_TOPIC, limit=limit),
-        "refusal": [corpus.refusal(rng) for _ in range(1500)],
-        "toxic": [corpus.insult(rng.choice(base), rng) for _ in range(1500)],
-        "foreign": [corpus.foreign(rng) for _ in range(1500)],
+        "refusal": [corpus.refusal(rng) for _ in range(500)],
+        "toxic": [corpus.insult(rng.choice(base), rng) for _ in range(500)],
+        "foreign": [corpus.foreign(rng) for _ in range(500)],
         "short": [corpus.shortened(text) for text in some],
         "style": [corpus.lower_case(text) for text in some],
     }
-    return {name: Pool.of(texts) for name, texts in made.items()}
+    return {name: Pool.of(texts, encoder) for name, texts in made.items()}
 
 
 def draw(sources: Mapping[str, Pool], scenario: str, count: int, start: int, rng: np.random.Generator) -> Pool:
@@ -116,12 +128,15 @@ def draw(sources: Mapping[str, Pool], scenario: str, count: int, start: int, rng
         [texts[int(k)] for k in order],
         vstack([drawn.words[kept], source.words[rows]]).tocsr()[order],
         np.vstack([drawn.numbers[kept], source.numbers[rows]])[order],
+        None
+        if drawn.vectors is None or source.vectors is None
+        else np.vstack([drawn.vectors[kept], source.vectors[rows]])[order],
     )
 
 
-def combined(both: Pool, m: int, rng: np.random.Generator, *, permutations: int) -> float:
-    """P-value of the window test: the first m answers against the others."""
-    rows = embedding.latent(both.words, rng)
+def combined(both: Pool, m: int, rng: np.random.Generator, *, permutations: int, by_words: bool = False) -> float:
+    """P-value of the window test: the first m answers against the others, by hashed words where there is no encoder."""
+    rows = embedding.latent(both.words, rng) if by_words or both.vectors is None else both.vectors
     sides = [Sample(both.numbers[part], rows[part], both.words[part]) for part in (slice(None, m), slice(m, None))]
     return window_test(sides[0], sides[1], permutations=permutations, rng=rng).p_value
 
@@ -163,8 +178,12 @@ def power(
         for _ in range(count):
             both = draw(sources, scenario, m + n, m, rng)
             began = time.process_time()
-            seen.setdefault("combined", []).append(combined(both, m, rng, permutations=permutations) <= ALPHA)
+            p_value = combined(both, m, rng, permutations=permutations, by_words=True)
+            seen.setdefault(WORDS, []).append(p_value <= ALPHA)
             seconds.append(time.process_time() - began)
+            if both.vectors is not None:
+                p_value = combined(both, m, rng, permutations=permutations)
+                seen.setdefault(ENCODER, []).append(p_value <= ALPHA)
             for method in ("psi", "ks", "wasserstein"):
                 seen.setdefault(method, []).append(classic(method, both, m))
             for method, decide in (others or {}).items():
@@ -186,10 +205,10 @@ def level(sources: Mapping[str, Pool], *, m: int, n: int, runs: int, permutation
 
 def stream_scores(answers: Pool, known: int) -> NDArray[np.float32]:
     """Score answers as a live detector does, from the first `known` on, which are learnt by heart."""
-    counts = answers.words[:known]
-    baseline = Baseline.of_counts(counts)
+    rows = answers.words if answers.vectors is None else answers.vectors
+    baseline = Baseline.of_counts(rows[:known]) if answers.vectors is None else Baseline(answers.vectors[:known], None)
     columns = [descriptors.NAMES.index(name) for name in NAMES[1:]]
-    novelty = baseline.novelty(answers.words[known:])
+    novelty = baseline.novelty(rows[known:])
     return np.column_stack([novelty, answers.numbers[known:, columns]]).astype(np.float32)
 
 
@@ -247,7 +266,7 @@ def null_streams(
 
 def markdown(found: Mapping[str, Mapping[str, float]], study: Mapping[str, float]) -> str:
     """Write rejection rates as a table, with the study's in the last row."""
-    scenarios = list(found["combined"])
+    scenarios = list(found[WORDS])
     rows = [(name, [rates.get(s) for s in scenarios]) for name, rates in found.items()]
     rows.append(("study, combined", [study.get(s) for s in scenarios]))
     lines = ["| method | " + " | ".join(scenarios) + " |", "|---" * (len(scenarios) + 1) + "|"]

