@@ -33,7 +33,8 @@ from watchglass_collector.bench_python import python_rows
 from watchglass_collector.bench_server import Server, serving
 from watchglass_collector.signals import TRACES
 
-_SPANS_PER_REQUEST: Final = 512
+SPANS_PER_REQUEST: Final = 512
+"""What the exporters of the SDKs send at once."""
 _SPANS_PER_PACED_REQUEST: Final = 64
 _CONNECTIONS: Final = 2
 _PACED_CONNECTIONS: Final = 8
@@ -64,7 +65,7 @@ WHOLE: Final = Sizes(requests=60, rounds=5, paced_s=15)
 
 
 @dataclass(frozen=True, slots=True)
-class _Measurement:
+class Measurement:
     """One path, once."""
 
     spans: int
@@ -89,17 +90,17 @@ def run(quick: bool = False) -> dict[str, Any]:
 
 def measured(server: Server, sizes: Sizes, numbers: random.Random) -> dict[str, Any]:
     """The whole table, measured on a server that holds whatever it holds."""
-    found: dict[str, list[_Measurement]] = {"http": [], "grpc": [], "python": [], "copy": []}
-    _over(server, "http", payloads(numbers, 2, _SPANS_PER_REQUEST))
+    found: dict[str, list[Measurement]] = {"http": [], "grpc": [], "python": [], "copy": []}
+    over(server, "http", payloads(numbers, 2, SPANS_PER_REQUEST))
     peak_rss_mb = 0.0
     for turn in range(sizes.rounds):
         _say(f"round {turn + 1} of {sizes.rounds}")
         server.forget_peak()
         for name in _CLIENTS:
-            found[name].append(_over(server, name, payloads(numbers, sizes.requests, _SPANS_PER_REQUEST)))
+            found[name].append(over(server, name, payloads(numbers, sizes.requests, SPANS_PER_REQUEST)))
         # The yardsticks take memory too: only what the transports needed counts.
         peak_rss_mb = max(peak_rss_mb, server.peak_rss_mb())
-        found["python"].append(_in_python(server, payloads(numbers, sizes.requests // 2, _SPANS_PER_REQUEST)))
+        found["python"].append(_in_python(server, payloads(numbers, sizes.requests // 2, SPANS_PER_REQUEST)))
         found["copy"].append(_copy(server))
     acks_ms = {}
     for name in _CLIENTS:
@@ -110,7 +111,7 @@ def measured(server: Server, sizes: Sizes, numbers: random.Random) -> dict[str, 
 
 
 def _report(
-    found: dict[str, list[_Measurement]], acks_ms: dict[str, Sequence[float]], server: Server, peak_rss_mb: float
+    found: dict[str, list[Measurement]], acks_ms: dict[str, Sequence[float]], server: Server, peak_rss_mb: float
 ) -> dict[str, Any]:
     per_cpu_s = {name: round(statistics.median(one.spans / one.cpu_s for one in many)) for name, many in found.items()}
     transports = {}
@@ -150,9 +151,9 @@ def _grpc(server: Server) -> Iterator[Send]:
 _CLIENTS: Final = {"http": _http, "grpc": _grpc}
 
 
-def _over(server: Server, transport: str, bodies: Sequence[bytes]) -> _Measurement:
+def over(server: Server, transport: str, bodies: Sequence[bytes]) -> Measurement:
     """As fast as it goes, until everything is stored and merged."""
-    spans = len(bodies) * _SPANS_PER_REQUEST
+    spans = len(bodies) * SPANS_PER_REQUEST
     goal = server.stored() + spans
     with _CLIENTS[transport](server) as send, ThreadPoolExecutor(_CONNECTIONS) as pool:
         cpu_s = server.settled_cpu_s()
@@ -160,7 +161,7 @@ def _over(server: Server, transport: str, bodies: Sequence[bytes]) -> _Measureme
         list(pool.map(send, bodies))
         server.wait_for(goal)
         wall_s = time.perf_counter() - start_s
-        return _Measurement(spans, sum(map(len, bodies)), wall_s, server.settled_cpu_s() - cpu_s)
+        return Measurement(spans, sum(map(len, bodies)), wall_s, server.settled_cpu_s() - cpu_s)
 
 
 def _paced(
@@ -183,9 +184,9 @@ def _paced(
     return acks_ms
 
 
-def _in_python(server: Server, bodies: Sequence[bytes]) -> _Measurement:
+def _in_python(server: Server, bodies: Sequence[bytes]) -> Measurement:
     for table in ("otel_traces", "llm_call_parts"):
-        _twin(server, table, _TWIN + table)
+        twin(server, table, _TWIN + table)
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s() + _own_cpu_s()
     per_insert = 6
     for first in range(0, len(bodies), per_insert):
@@ -193,8 +194,8 @@ def _in_python(server: Server, bodies: Sequence[bytes]) -> _Measurement:
         server.store.insert(f"{_TWIN}otel_traces", [row for spans, _ in rows for row in spans])
         server.store.insert(f"{_TWIN}llm_call_parts", [row for _, calls in rows for row in calls])
     cpu_s = server.settled_cpu_s() + _own_cpu_s() - cpu_s
-    spans = len(bodies) * _SPANS_PER_REQUEST
-    return _Measurement(spans, sum(map(len, bodies)), time.perf_counter() - start_s, cpu_s)
+    spans = len(bodies) * SPANS_PER_REQUEST
+    return Measurement(spans, sum(map(len, bodies)), time.perf_counter() - start_s, cpu_s)
 
 
 def _own_cpu_s() -> float:
@@ -202,22 +203,22 @@ def _own_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _copy(server: Server) -> _Measurement:
+def _copy(server: Server) -> Measurement:
     tables = [row["table"] for row in server.store.query(_FINISHED)]
     for table in tables:
-        _twin(server, table, _COPY + table)
+        twin(server, table, _COPY + table)
     spans = server.rows("otel_traces")
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s()
     for table in tables:
         # As segments are inserted: rows are not merged on the way.
         server.store.command(f"INSERT INTO {_COPY}{table} SETTINGS optimize_on_insert = 0 SELECT * FROM {table}")
-    return _Measurement(spans, 0, time.perf_counter() - start_s, server.settled_cpu_s() - cpu_s)
+    return Measurement(spans, 0, time.perf_counter() - start_s, server.settled_cpu_s() - cpu_s)
 
 
-def _twin(server: Server, table: str, twin: str) -> None:
+def twin(server: Server, table: str, name: str) -> None:
     """An empty table of the same definition, syncs included."""
-    server.store.command(f"DROP TABLE IF EXISTS {twin} SYNC")
-    server.store.command(f"CREATE TABLE {twin} AS {table}")
+    server.store.command(f"DROP TABLE IF EXISTS {name} SYNC")
+    server.store.command(f"CREATE TABLE {name} AS {table}")
 
 
 def _say(text: str) -> None:

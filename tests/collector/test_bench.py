@@ -2,7 +2,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from watchglass_collector import bench
+from watchglass_collector import bench, bench_growth
 from watchglass_collector.bench_payload import payloads
 from watchglass_collector.bench_python import python_rows
 from watchglass_collector.bench_server import serving
@@ -42,6 +42,14 @@ def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path
     assert found.keys() == {"http", "grpc", *single}
     assert all(value > 0 for value in (*found["http"].values(), *found["grpc"].values()))
     assert all(found[name] > 0 for name in single)
+
+
+def test_tables_are_filled_with_other_spans_before_it_is_measured_again(tmp_path: Path) -> None:
+    found = bench_growth.run([4000], tmp_path, requests=2, rounds=1)
+    assert [row["to_empty"] > 0 for row in found] == [True, True]
+    # What was sent before: 4 requests of 512 spans. Copying is by whole tables.
+    assert found[0]["spans"] == 2 * 512
+    assert found[1]["spans"] == 2 * (2 + 2) * 512
 
 
 def test_a_full_segment_is_stored_without_a_file_for_each_column(viewed_store: Store) -> None:
