@@ -55,7 +55,7 @@ bench: $(VENV)/.dev  ## Figures for docs/performance.md; with `--quick` each fit
 	$(BIN)/watchglass bench evaluate
 	$(BIN)/watchglass bench alerts
 
-bench-growth: $(VENV)/.dev  ## Whether ingest costs the same with 1 and 10 million spans in the tables; an hour
+bench-growth: $(VENV)/.dev  ## Whether ingest costs the same with 1 and 10 million spans in the tables; long
 	$(BIN)/python benchmarks/ingest.py --grow 1000000 10000000
 
 bench-drift: $(VENV)/.dev  ## False-alarm and power tables; EVIDENTLY=/path/to/python puts Evidently's beside them
