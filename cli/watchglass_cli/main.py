@@ -15,6 +15,7 @@ COMMANDS = {
     "doctor": "watchglass_cli.commands.doctor:doctor",
     "verify": "watchglass_cli.commands.verify:verify",
     "quarantine": "watchglass_cli.commands.verify:quarantine",
+    "delete": "watchglass_cli.commands.delete:delete",
     "query": "watchglass_cli.commands.data:query",
     "migrate": "watchglass_cli.commands.data:migrate",
     "references": "watchglass_cli.commands.data:references",

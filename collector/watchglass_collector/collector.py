@@ -4,12 +4,13 @@ import time
 from pathlib import Path
 
 from watchglass_collector import redaction
-from watchglass_collector.admission import stages
+from watchglass_collector.admission import Stage, stages
 from watchglass_collector.assembly.service import AssemblyService
 from watchglass_collector.auth import Anyone, Guard, KeyRing
 from watchglass_collector.auth_refresh import KeyRefresh
 from watchglass_collector.config import CollectorConfig
 from watchglass_collector.counters import Counters
+from watchglass_collector.deletion import DeletionRefresh, Tombstones
 from watchglass_collector.drain import Drain
 from watchglass_collector.intake import Intake
 from watchglass_collector.limits import MemoryBudget
@@ -43,7 +44,14 @@ class Collector:
         self._stop_timeout_s = config.stop_timeout_s
         limits = ContentLimits(config.max_value_bytes, config.max_request_parts)
         survey = survey_stage(limits, config.max_request_items)
-        admission = (survey, *stages(config.max_request_items), *redaction.stages(config.redaction))
+        tombstones = Tombstones()
+        self._deletions = DeletionRefresh(tombstones, store, config.auth_refresh_s)
+        admission: tuple[Stage, ...] = (
+            survey,
+            *stages(config.max_request_items),
+            tombstones,
+            *redaction.stages(config.redaction),
+        )
         intake = Intake(self._spool, admission, self._counters)
         limit = config.max_request_bytes
         budget = MemoryBudget(config.max_in_flight_bytes)
@@ -81,6 +89,7 @@ class Collector:
             drain.start()
         if self._assembly is not None:
             self._assembly.start()
+        self._deletions.start()
 
     def stop(self) -> None:
         """Refuse new requests, empty the spool for a while, keep the rest for the next start.
@@ -94,6 +103,7 @@ class Collector:
             self._keys.stop()
         if self._assembly is not None:
             self._assembly.finish_soon()
+        self._deletions.stop()
         for drain in self._drains:
             drain.finish_soon()
         for drain in self._drains:

@@ -46,7 +46,7 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         10.0,
         gt=0,
         le=300,
-        description="How often keys are read from the store: how long a revoked key goes on working.",
+        description="How often keys and deleted users are read from the store: how long a revoked key goes on working.",
     )
     tls_certificate: Path | None = Field(None, description="PEM file; with it both ports speak TLS.")
     tls_key: Path | None = Field(None, description="PEM file of the certificate's key; only its owner may read it.")

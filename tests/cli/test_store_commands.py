@@ -9,6 +9,7 @@ from click import Command
 from click.testing import CliRunner, Result
 
 from watchglass_cli.commands.alerts import alerts
+from watchglass_cli.commands.delete import delete
 from watchglass_cli.commands.doctor import doctor
 from watchglass_cli.commands.keys import keys
 from watchglass_cli.commands.prices import prices
@@ -141,3 +142,14 @@ def test_an_empty_store_has_nothing_unaccounted_for(served: Store, tmp_path: Pat
     assert "accounted for" in run(verify, "--data", str(tmp_path)).output
     assert run(quarantine, "list", "--data", str(tmp_path)).output == "quarantine is empty\n"
     assert "nothing.segment" in run(quarantine, "replay", "nothing.segment", "--data", str(tmp_path), code=2).output
+
+
+def test_a_user_is_deleted_with_a_receipt(served: Store, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    call = {"trace_id": "1" * 32, "span_id": "2" * 16, "received_at": now, "start_time": now, "user_id": "u-4711"}
+    served.insert("llm_call_parts", [call | {"operation_name": "chat"}])
+    receipt = json.loads(run(delete, "--user", "u-4711", "--json", "--data", str(tmp_path)).output)
+    assert receipt["rows"]["llm_call_parts"] == 1
+    assert served.query("SELECT count() AS n FROM llm_calls") == [{"n": 0}]
+    assert "collectors drop what still comes" in run(delete, "--user", "u-4711", "--data", str(tmp_path)).output
+    assert "--user ''" in run(delete, "--user", "", "--data", str(tmp_path), code=2).output

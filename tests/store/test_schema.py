@@ -44,7 +44,7 @@ def test_tables_of_telemetry_drop_repeated_blocks_and_old_days(store: Store) -> 
         "SELECT name, create_table_query AS sql FROM system.tables WHERE database = currentDatabase() "
         "AND engine LIKE '%MergeTree' AND name NOT IN "
         "('schema_migrations', 'references', 'alert_rules', 'silences', 'audit_log', 'api_keys', 'dashboard_users', "
-        "'saved_views', 'evaluator_settings', 'judge_rubrics', 'prices')"
+        "'saved_views', 'evaluator_settings', 'judge_rubrics', 'prices', 'deletions', 'deleted_traces')"
     )
     for row in rows:
         assert "non_replicated_deduplication_window = 10000" in row["sql"], row["name"]

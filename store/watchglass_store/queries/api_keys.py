@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from watchglass_store.client import Store
+from watchglass_store.queries.alerting import add_audit
 
 SCOPES: Final = ("ingest", "query", "admin")
 _PREFIX: Final = "wg_"
@@ -80,6 +81,7 @@ def create_key(
         "author": author,
     }
     store.insert("api_keys", [row])
+    _audit(store, "create key", key_id, f"{project}: {', '.join(sorted(scopes))}", author, now)
     return NewKey(key_id, secret)
 
 
@@ -93,6 +95,7 @@ def rotate_key(store: Store, key_id: str, *, grace: timedelta, author: str, now:
     new = create_key(store, project=old["project"], scopes=old["scopes"], name=old["name"], author=author, now=now)
     ends_at = min(now + grace, old["expires_at"] or now + grace)
     store.insert("api_keys", [{**old, "version": now, "expires_at": ends_at, "author": author}])
+    _audit(store, "rotate key", key_id, f"{new.id}; ends {ends_at:%Y-%m-%d %H:%M} UTC", author, now)
     return new
 
 
@@ -103,6 +106,11 @@ def revoke_key(store: Store, key_id: str, *, author: str, now: datetime) -> None
         LookupError: there is no such key, or it is revoked already.
     """
     store.insert("api_keys", [{**_living(store, key_id), "version": now, "revoked": 1, "author": author}])
+    _audit(store, "revoke key", key_id, "", author, now)
+
+
+def _audit(store: Store, action: str, key_id: str, after: str, author: str, now: datetime) -> None:
+    add_audit(store, time=now, actor=author, action=action, target=key_id, before="", after=after)
 
 
 def _living(store: Store, key_id: str) -> dict[str, Any]:

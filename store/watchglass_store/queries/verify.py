@@ -47,9 +47,10 @@ def entered(store: Store, segments: Sequence[str]) -> set[str]:
 
 
 def stored_in_retention(store: Store, days: int = 29) -> dict[str, int]:
-    """What the books say was stored lately enough that no table has dropped it, by signal."""
+    """What the books say was stored lately enough that no table has dropped it, less what was deleted, by signal."""
     rows = store.query(
-        "SELECT signal, sum(stored) AS stored FROM collector_ledger WHERE hour > now() - INTERVAL {days:UInt32} DAY "
+        "SELECT signal, toInt64(sum(stored)) - toInt64(sum(deleted)) AS stored "
+        "FROM collector_ledger WHERE hour > now() - INTERVAL {days:UInt32} DAY "
         "GROUP BY signal",
         {"days": days},
     )

@@ -8,7 +8,8 @@ CREATE TABLE collector_ledger (
     stored UInt64,
     quarantined UInt64,
     rejected UInt64,
-    damaged_regions UInt64
+    damaged_regions UInt64,
+    deleted UInt64 COMMENT 'rows that a deletion took away; segment is then its id'
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(hour)
 ORDER BY (hour, signal)

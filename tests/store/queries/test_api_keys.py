@@ -58,3 +58,16 @@ def test_mistakes_are_named(store: Store) -> None:
         create_key(store, project="", scopes=["ingest"], name="", author="", now=NOW)
     with pytest.raises(LookupError, match="key_x"):
         revoke_key(store, "key_x", author="", now=NOW)
+
+
+def test_every_change_is_in_the_audit_log(store: Store) -> None:
+    key = made(store)
+    new = rotate_key(store, key.id, grace=timedelta(hours=1), author="bob", now=NOW + timedelta(seconds=1))
+    revoke_key(store, new.id, author="eve", now=NOW + timedelta(seconds=2))
+    rows = store.query("SELECT actor, action, object FROM audit_log ORDER BY time, action")
+    found = [(row["actor"], row["action"], row["object"]) for row in rows]
+    assert [row[1:] for row in found] == [
+        ("create key", key.id), ("create key", new.id), ("rotate key", key.id), ("revoke key", new.id),
+    ]  # fmt: skip
+    assert [row[0] for row in found[1:]] == ["bob", "bob", "eve"]
+    assert not store.query("SELECT 1 FROM audit_log WHERE position(concat(before, after), 'wg_') > 0")
