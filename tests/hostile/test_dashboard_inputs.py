@@ -1,0 +1,174 @@
+"""Hostile inputs 56 to 65 and 79 to 88, at the pages and their queries.
+
+Where another test holds one already it is named here: 58 and 59 tests/store/server/test_guard.py and test_editing.py;
+85 and 86 tests/dashboards/test_export.py; 83 tests/dashboards/test_trace_tools.py; 88 tests/dashboards/test_login.py;
+79 to 82 in a browser tests/dashboards/browser/test_pages.py.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from watchglass_dashboards import access, connection, data
+from watchglass_dashboards.access import Actor
+from watchglass_dashboards.source import SOURCE_VARIABLE, Source
+from watchglass_dashboards.ui.filters import parse_between
+from watchglass_dashboards.ui.text import label, option
+from watchglass_dashboards.ui.trace_panel import is_id
+from watchglass_store import Store, StoreConfig, StoreRejected
+from watchglass_store.queries import pages_cost, pages_people, pages_traces
+from watchglass_store.queries.pages import Scope, choices
+from watchglass_store.queries.pages_traces import CallFilter
+
+TEXTS = [
+    "' OR 1=1 --",
+    "'; DROP TABLE x",
+    "\\'",
+    "{x:String}",
+    "\\",
+    "%",
+    "_",
+    "a\x00b",
+    "\u202e",
+    "`",
+    "--",
+    "/*",
+    "\n",
+]
+
+
+def scope(**more: Any) -> Scope:
+    now = datetime.now(UTC)
+    return Scope(now - timedelta(hours=3), now + timedelta(hours=3), **more)
+
+
+@pytest.fixture
+def named(store: Store) -> Store:
+    """One call for each hostile text, which stands in every column that a page filters on."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = [
+        {
+            "hour": now, "trace_id": f"{at:032x}", "span_id": f"{at:016x}", "received_at": now,
+            "start_time": now, "duration_s": 1.0, "operation_name": "chat", "service_name": text, "environment": text,
+            "request_model": text, "prompt_version": text, "user_id": text, "conversation_id": text,
+            "prompt_text": f"before {text} after", "usage_counted": 1,
+        }
+        for at, text in enumerate(TEXTS)
+    ]  # fmt: skip
+    store.insert("llm_call_parts", rows)
+    return store
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_hostile_56_values_match_literally(text: str, named: Store) -> None:
+    for chosen in (
+        CallFilter(scope(service=text)),
+        CallFilter(scope(environment=text)),
+        CallFilter(scope(models=(text,))),
+        CallFilter(scope(prompt_version=text)),
+        CallFilter(scope(), who=text),
+    ):
+        assert pages_traces.count_calls(named, chosen) == 1
+    assert [row["id"] for row in pages_people.people(named, scope(), "user_id", limit=99, offset=0)].count(text) == 1
+    assert {row["part"]: row["n_calls"] for row in pages_cost.spending(named, scope(), "model")}[text] == 1
+    assert len(pages_people.turns_of(named, scope(), text)) == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda store: choices(store, "name FROM system.tables --", datetime.now(UTC)),
+        lambda store: pages_cost.spending(store, scope(), "1; DROP TABLE x"),  # type: ignore[arg-type]
+        lambda store: pages_cost.spending_over_time(store, scope(), "trace_id", 60),  # type: ignore[arg-type]
+        lambda store: pages_people.people(store, scope(), "user_id) --", limit=1, offset=0),  # type: ignore[arg-type]
+        lambda store: pages_people.people(store, scope(), "user_id", order="1", limit=1, offset=0),  # type: ignore[arg-type]
+        lambda store: pages_traces.call_ids(store, CallFilter(scope(), status="ok", order="x"), limit=1, offset=0),  # type: ignore[arg-type]
+    ],
+)
+def test_hostile_57_columns_and_orders_are_of_a_list(ask: Callable[[Store], object], store: Store) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        ask(store)
+
+
+@pytest.mark.parametrize("text", ["(a+)+$", "a" * 10_000, "%" * 10_000, "*" * 5_000, "[" * 400])
+def test_hostile_60_and_61_patterns_are_words_of_bounded_length(text: str, named: Store) -> None:
+    chosen = CallFilter(scope(), search=text)
+    with contextlib.suppress(StoreRejected):  # a limit, never a pattern that runs
+        assert pages_traces.count_calls(named, chosen) <= len(TEXTS)
+
+
+def test_hostile_60_nothing_of_a_viewer_reaches_pythons_re() -> None:
+    found = [
+        (path.name, line)
+        for folder in ("dashboards/watchglass_dashboards", "store/watchglass_store/queries")
+        for path in sorted((Path(__file__).parents[2] / folder).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "re.compile(" in line and not any(quote in line for quote in ('"', "'"))
+    ]
+    assert found == []
+
+
+def test_hostile_62_a_range_of_a_century_is_no_range(readonly_store: Store) -> None:
+    assert parse_between("1926-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00") is None
+    with pytest.raises(StoreRejected) as refusal:
+        readonly_store.query("SELECT number FROM numbers(1000000000)")
+    assert refusal.value.name in ("TOO_MANY_ROWS_OR_BYTES", "TOO_MANY_ROWS", "TOO_MANY_BYTES")
+
+
+@pytest.mark.parametrize("number", [-1, 0, 10**6, 10**30])
+def test_hostile_63_pages_that_are_not_there(number: int, named: Store) -> None:
+    with contextlib.suppress(StoreRejected):
+        found = pages_traces.call_ids(named, CallFilter(scope(), status="ok"), limit=50, offset=(number - 1) * 50)
+        assert found == []
+
+
+@pytest.fixture
+def page(readonly_config: StoreConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv(SOURCE_VARIABLE, Source(readonly_config, tmp_path).to_json())
+    yield
+    connection._store(os.environ[SOURCE_VARIABLE]).close()
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+def test_hostile_65_an_answer_is_shared_within_a_role_only(page: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def question(store: Store, text: str) -> str:
+        asked.append(access.actor().role)
+        return f"{access.actor().role}: {text}"
+
+    for role in ("admin", "viewer", "admin"):
+        monkeypatch.setattr(access, "actor", lambda role=role: Actor("x", role))
+        assert data.read(question, "a") == f"{role}: a"
+    assert asked == ["admin", "viewer"]
+
+
+def test_hostile_65_every_key_of_the_cache_holds_source_and_role() -> None:
+    source = inspect.getsource(connection.ask)
+    assert 'key = f"{source} {as_whom} ' in source
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<script>x</script>", "![x](https://evil/?q=1)", "//evil", "[a](javascript:alert(1))", ":material/x:", "$latex$",
+     ":red[x]", "# h", "JaVa\tscript:alert(1)", "www.evil.example", "a@evil.example", "**b**", "~~s~~", "|a|b|"],
+)  # fmt: skip
+def test_hostile_79_to_82_a_label_has_no_markup_left(text: str) -> None:
+    for shown in (label(text), option(text)):
+        assert "https://" not in shown
+        assert "www." not in shown.replace("\u2060", "|")
+        for mark in "<>[]()*_`#$|~":
+            assert mark not in shown.replace(f"\\{mark}", "")
+
+
+@pytest.mark.parametrize("text", ["../../etc/passwd", "<script>", "a" * 65, "", "x y", "%00", "1\r\nSet-Cookie: a=b"])
+def test_hostile_87_ids_in_the_address_are_ids(text: str) -> None:
+    assert not is_id(text)
