@@ -2,7 +2,7 @@
 
 Scores: semantic_context_relevance, the cosine of the prompt's vector with that of the nearest passage of the context,
 and semantic_context_relevance_mean, the mean over all passages: what else was put into the prompt. Range -1 to 1,
-higher is better, no unit. Needs prompt and context, and the models extra; never calls out; about 3 ms a passage on
+higher is better, no unit. Needs prompt and context, and the models extra; never calls out; about 30 ms a passage on
 one core.
 
 A passage is what stands between empty lines; where there are none, a line. Relevant is not sufficient: a passage on the

@@ -2,7 +2,7 @@
 
 Scores: semantic_cosine, the cosine of the two texts' vectors; semantic_precision, semantic_recall and semantic_f1,
 BERTScore's greedy matching of each token with the most similar one of the other text. Range -1 to 1 (in practice 0 to
-1), higher is better, no unit. Needs the answer and a reference, and the models extra; never calls out; about 10 ms a
+1), higher is better, no unit. Needs the answer and a reference, and the models extra; never calls out; about 0.1 s a
 call on one core.
 
 Unlike ROUGE it sees that "physician" and "doctor" are alike, and unlike a judge it does not see that "not" turns a
