@@ -24,6 +24,8 @@ MAX_PIECES: Final = 200_000
 """Pieces worked on at once; a span that is a call has two. A trace with more is assembled in slices."""
 _ARRIVALS: Final = 300_000
 _MOVES: Final = 300
+_BATCH_CALLS: Final = 5000
+"""Calls in one batch of the journal: what is in memory as text at once."""
 _CLOCK_SKEW_MS: Final = 15 * 60_000
 """A client's clock may be ahead of ours by so much."""
 _PARENTS_WITHIN_MS: Final = 86_400_000
@@ -182,12 +184,13 @@ class Assembler:
         for (from_hour, to_hour), ids in moves(calls, changed).items():
             for first in range(0, len(ids), _MOVES):
                 queries.move_events(self._store, from_hour, to_hour, ids[first : first + _MOVES])
-        fresh = changed[changed["sign"] == 1]
-        unpriced = int((fresh["usage_counted"].eq(1) & fresh["cost_usd"].isna()).sum())
-        self._commit(changed, now_ms, traces, unpriced)
-        return Report(traces, len(fresh), unpriced)
+        # What is taken back of a call and what is found instead belong into one batch.
+        chunk = changed.groupby(["trace_id", "span_id", "hour"], sort=False).ngroup() // _BATCH_CALLS
+        for _, part in changed.groupby(chunk, sort=False):
+            self._commit(part, now_ms)
+        return Report(traces, _fresh(changed), _unpriced(changed))
 
-    def _commit(self, changed: Any, now_ms: int, traces: int, unpriced: int) -> None:
+    def _commit(self, changed: Any, now_ms: int) -> None:
         batch = self._batch + 1
         rows = _lines(_rows(changed, batch=batch, worker=self._worker, now_ms=now_ms))
         queries.journal(self._store, batch, rows)
@@ -195,7 +198,7 @@ class Assembler:
         if (last, writer) != (batch, self._worker):
             raise LostJournal(f"batch {last} in the journal is by {writer}")
         queries.apply(self._store, batch, rows)
-        self._note(batch, traces, int((changed["sign"] == 1).sum()), unpriced)
+        self._note(batch, int(changed["trace_id"].nunique()), _fresh(changed), _unpriced(changed))
         self._batch = batch
 
     def _note(self, batch: int, traces: int, calls: int, unpriced: int) -> None:
@@ -207,6 +210,16 @@ class Assembler:
             own = [Price(**row) for row in price_queries.current(self._store)]
             self._prices, self._prices_read_s = PriceList(own, shipped()), now_s
         return self._prices
+
+
+def _fresh(changed: Any) -> int:
+    """Calls about which something was found."""
+    return int((changed["sign"] == 1).sum())
+
+
+def _unpriced(changed: Any) -> int:
+    """Those of them whose usage counts and whose cost nobody knows."""
+    return int((changed["sign"].eq(1) & changed["usage_counted"].eq(1) & changed["cost_usd"].isna()).sum())
 
 
 def _groups(sizes: Mapping[int, int]) -> tuple[list[list[int]], list[int]]:

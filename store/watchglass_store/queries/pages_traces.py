@@ -29,7 +29,7 @@ class CallFilter:
 
     scope: Scope
     search: str = ""
-    """Words that are all in prompt, answer or tool arguments, if inside longer ones, case ignored; or a trace id."""
+    """Words that are all in prompt, answer or tool arguments, case ignored; or a trace id."""
     status: Literal["", "ok", "error"] = ""
     min_duration_s: float = 0.0
     who: str = ""

@@ -4,7 +4,11 @@
 over millions of calls quick; what is found is read from `llm_calls` by its key.
 """
 
-from typing import Any
+import re
+from typing import Any, Final
+
+_TOKEN: Final = re.compile(r"[a-z0-9]+")
+"""What the index's tokenizer, splitByNonAlpha, takes for a word of ASCII."""
 
 TEXT = (
     "lowerUTF8(concat(ifNull(prompt_text, ''), '\\n', ifNull(response_text, ''), '\\n', "
@@ -16,8 +20,8 @@ TEXT = (
 def matching(search: str, where: str, most: str) -> tuple[str, dict[str, Any]]:
     """A SELECT of the keys (hour, trace_id, span_id) of calls that hold every word of a search, and its parameters.
 
-    A word is found inside longer ones, case ignored, in prompt, answer or tool arguments. A search that is a trace id
-    finds that trace.
+    Words are found whole, case ignored, in prompt, answer or tool arguments. Writing beyond ASCII may have no spaces:
+    such a word is found inside others too, which takes longer. A search that is a trace id finds that trace.
 
     Args:
         search: what somebody typed, not empty.
@@ -25,14 +29,17 @@ def matching(search: str, where: str, most: str) -> tuple[str, dict[str, Any]]:
         most: placeholder of the most matches, the newest hours first.
     """
     words = search.lower().split()
-    conditions = " AND ".join(f"{TEXT} LIKE {{word_{place}:String}}" for place in range(len(words)))
-    parameters: dict[str, Any] = {f"word_{place}": f"%{_literal(word)}%" for place, word in enumerate(words)}
+    whole = sorted({token for word in words if word.isascii() for token in _TOKEN.findall(word)})
+    inside = [word for word in words if not _TOKEN.fullmatch(word)]
+    conditions = [f"hasAllTokens({TEXT}, {{words:Array(String)}})"] if whole else []
+    conditions += [f"{TEXT} LIKE {{word_{place}:String}}" for place in range(len(inside))]
+    parameters: dict[str, Any] = {f"word_{place}": f"%{_literal(word)}%" for place, word in enumerate(inside)}
     sql = (
-        f"SELECT hour, trace_id, span_id FROM llm_call_parts WHERE {where} AND {conditions} "
+        f"SELECT hour, trace_id, span_id FROM llm_call_parts WHERE {where} AND {' AND '.join(conditions)} "
         f"ORDER BY hour DESC LIMIT {most} "
         f"UNION ALL SELECT hour, trace_id, span_id FROM llm_call_parts WHERE {where} AND trace_id = {{as_id:String}}"
     )
-    return sql, {**parameters, "as_id": search.lower()}
+    return sql, {**parameters, "words": whole, "as_id": search.lower()}
 
 
 def _literal(word: str) -> str:

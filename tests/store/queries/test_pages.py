@@ -83,7 +83,9 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     ("chosen", "found"),
     [
         ({"search": "QUEStion é"}, ["t1"]),
-        ({"search": "here uest"}, ["t1"]),
+        ({"search": "here QUESTION"}, ["t1"]),
+        ({"search": "uest"}, []),
+        ({"search": "100% sure"}, ["t3"]),
         ({"search": "here absent"}, []),
         ({"search": "event"}, ["t4"]),
         ({"search": "answer", "status": "error"}, ["t2"]),
