@@ -18,9 +18,9 @@ from typing import Any
 from watchglass_evaluators import Call, EvaluatorsConfig, EvaluatorSpec, Runner, Score, ScoreSpec, registry
 from watchglass_store import StoreConfig, connect
 
-SPEED = 100
+SPEED = 300
 MOST_LIVES = 14
-LIFE_S = 60.0
+LIFE_S = 300.0
 
 
 class Plug:

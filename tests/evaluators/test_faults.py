@@ -27,7 +27,7 @@ SEEDS = int(os.environ.get("WATCHGLASS_EVALUATOR_SEEDS", "2"))
 BUDGET_S = float(os.environ.get("WATCHGLASS_EVALUATOR_SECONDS", "36000"))
 REPORT = os.environ.get("WATCHGLASS_EVALUATOR_REPORT", "")
 
-CALLS = 36
+CALLS = 24
 WORKER = Path(__file__).with_name("fault_worker.py")
 TABLES = (
     "llm_call_parts", "llm_calls_by_time", "scores", "evaluation_log", "judge_ledger", "judge_verdicts",
@@ -43,7 +43,7 @@ STEPS = [
 VERDICTS = {"not_helpful": 0.0, "partly_helpful": 0.5, "helpful": 1.0}
 LIE = "helpful"
 COST_USD = (700 * 1.0 + 60 * 10.0) / 1e6
-SMALL_BUDGET_USD = 0.2
+SMALL_BUDGET_USD = 0.15
 
 
 def number(*parts: Any) -> int:
@@ -141,7 +141,7 @@ class Endpoint:
         elif fault == "10 MB":
             body = b" " * 10_000_000
         elif fault == "hang":
-            time.sleep(1.5)
+            time.sleep(2.5)
         handler.send_response(int(fault) if fault in ("429", "500") else 200)
         if fault == "429":
             handler.send_header("retry-after", "2")
@@ -270,7 +270,7 @@ def run_seed(store: Store, url: str, endpoint: Endpoint, worker: Worker, seed: i
         "daily_budget_usd": budget,
         "requests_per_minute": 1_000_000,
         "tokens_per_minute": 1_000_000_000,
-        "timeout_s": 1.0,
+        "timeout_s": 2.0,
         "batch_calls": 12,
         "traces_url": "",
     }

@@ -74,8 +74,8 @@ class Answer:
         result = handle.query(text, self.format, exchange.bound)
         self.head = result.bytes() or b""
         self.summary = {
-            "read_rows": str(result.rows_read()),
-            "read_bytes": str(result.bytes_read()),
+            "read_rows": str(result.storage_rows_read()),  # what it read from tables; rows_read() is what it answers
+            "read_bytes": str(result.storage_bytes_read()),
             "elapsed_ns": str(int(result.elapsed() * 1e9)),
         }
 
