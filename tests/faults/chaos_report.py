@@ -9,6 +9,8 @@ from .fault_points import POINTS
 
 INTRODUCTION = """# Crash tests
 
+Those of the evaluators: [crash-tests-evaluators.md](crash-tests-evaluators.md).
+
 Written by `make faults`: a store, a collector and clients over HTTP and gRPC as processes of their own, random faults
 one after the other under load, and the clients' log as the truth. After each seed: what was acknowledged is stored once
 and with the content that was sent (I1, I4); what was refused is not (I2); what the client knows nothing about is there
