@@ -1,5 +1,6 @@
 """How the process is started: nothing of the user's may change it, nothing secret shows."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from watchglass_dashboards import DashboardConfig, Installation, command
 from watchglass_dashboards.security import policy, script_hashes
 from watchglass_dashboards.source import SOURCE_VARIABLE, Source
 from watchglass_store import StoreConfig
+from watchglass_store.server.editing import TABLES
 
 SOURCE = Path(watchglass_dashboards.__file__).parent
 REMOTE = StoreConfig(url="clickhouse://reader:hunter2@127.0.0.1:8123/watchglass")
@@ -52,3 +54,11 @@ def test_the_policy_names_the_inline_scripts_it_allows():
     hashes = script_hashes(page)
     assert len(hashes) == 1
     assert hashes[0] in policy(hashes)
+
+
+def test_the_documented_grants_are_what_the_editor_may_write():
+    root = Path(__file__).parents[2]
+    schema = "".join(path.read_text("utf-8") for path in (root / "store/watchglass_store/schema").glob("*.sql"))
+    made = set(re.findall(r"CREATE TABLE `?(\w+)`?", schema))
+    granted = re.findall(r"GRANT INSERT ON watchglass\.`?(\w+)`? TO", (root / "docs/dashboard.md").read_text("utf-8"))
+    assert sorted(granted) == sorted(TABLES & made)
