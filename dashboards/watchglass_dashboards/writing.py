@@ -59,6 +59,22 @@ def change(
         connection.forget()
 
 
+def self_audited(write: Callable[[Editor, str], R], *, needs: Role = "editor") -> R:
+    """Change a setting by a function of the store that writes the line in the audit log itself.
+
+    Args:
+        write: write(editor, actor's name).
+        needs: The role that may do it.
+
+    Raises:
+        NotAllowed: The viewer's role does not suffice; nothing was written.
+    """
+    try:
+        return write(connection.editor(), access.require(needs).name)
+    finally:
+        connection.forget()
+
+
 def viewed(what: str, target: str) -> None:
     """Note in the audit log that the viewer sees captured text, once for each target and browser session.
 

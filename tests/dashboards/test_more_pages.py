@@ -10,7 +10,7 @@ from watchglass_dashboards.config import AuthConfig
 from watchglass_dashboards.spool import waiting
 from watchglass_dashboards.ui.format import count
 from watchglass_store import Store
-from watchglass_store.queries import api_keys, dashboard_users
+from watchglass_store.queries import api_keys, dashboard_users, prices
 
 from .ledger_seed import ledger
 
@@ -126,7 +126,7 @@ def test_a_key_is_made_shown_once_and_revoked(view, fresh):
     secret = page.code[0].value
     assert secret.startswith(key["prefix"])
     assert key["project"] == "checkout"
-    assert [row["action"] for row in store.query("SELECT action FROM audit_log")] == ["key.create"]
+    assert [row["action"] for row in store.query("SELECT action FROM audit_log")] == ["create key"]
     assert secret not in str(store.query("SELECT * FROM audit_log"))
 
 
@@ -146,6 +146,19 @@ def test_a_user_is_made_on_the_page(view, fresh):
     assert row["role"] == "editor"
     assert "correct horse" not in str(row)
     assert "correct horse" not in str(store.query("SELECT * FROM audit_log"))
+
+
+def test_a_price_is_set_on_the_page(view, fresh):
+    source, store = fresh
+    page = view("settings", source=source, section="Prices")
+    healthy(page)
+    page.text_input[0].input("my-model")
+    page.number_input[0].set_value(1.5)
+    page.button[[b.label for b in page.button].index("Save")].click().run()
+    healthy(page)
+    (price,) = prices.current(store)
+    assert (price["model"], price["input_usd"], price["output_usd"]) == ("my-model", 1.5, None)
+    assert [row["action"] for row in store.query("SELECT action FROM audit_log")] == ["price.set"]
 
 
 @pytest.fixture

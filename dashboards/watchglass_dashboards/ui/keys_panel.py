@@ -1,6 +1,6 @@
 """API keys: made, shown once, and ended from a page."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import streamlit as st
@@ -9,7 +9,7 @@ from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.layout import card
 from watchglass_dashboards.ui.text import label, one_line, option
-from watchglass_dashboards.writing import change
+from watchglass_dashboards.writing import self_audited
 from watchglass_store.queries import api_keys
 
 _LENGTHS = {"90 days": 90, "1 year": 365, "Until it is revoked": 0}
@@ -59,7 +59,8 @@ def _new() -> None:
         return
     days = _LENGTHS[length]
 
-    def write(editor: Any, author: str, now: datetime) -> api_keys.NewKey:
+    def write(editor: Any, author: str) -> api_keys.NewKey:
+        now = datetime.now(UTC)
         ends = now + timedelta(days=days) if days else None
         return api_keys.create_key(
             editor,
@@ -71,8 +72,7 @@ def _new() -> None:
             expires_at=ends,
         )
 
-    after = {"project": project.strip(), "name": name.strip(), "scopes": ["ingest"], "days": days}
-    made = change("key.create", project.strip(), write, needs="admin", after=after)
+    made = self_audited(write, needs="admin")
     st.success("Keep it now: it is shown once.", icon=":material/key:")
     st.code(made.secret, language=None)
 
@@ -88,8 +88,8 @@ def _revoke(living: list[dict[str, Any]]) -> None:
     if not asked or chosen is None:
         return
 
-    def write(editor: Any, author: str, now: datetime) -> None:
-        api_keys.revoke_key(editor, chosen, author=author, now=now)
+    def write(editor: Any, author: str) -> None:
+        api_keys.revoke_key(editor, chosen, author=author, now=datetime.now(UTC))
 
-    change("key.revoke", chosen, write, needs="admin", before={"name": by_id[chosen]["name"]})
+    self_audited(write, needs="admin")
     st.success(f"{label(chosen)} is refused as soon as collectors hear of it: seconds.", icon=":material/block:")

@@ -11,11 +11,12 @@ from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.keys_panel import keys_panel
 from watchglass_dashboards.ui.layout import card, nothing
+from watchglass_dashboards.ui.prices_panel import prices_panel
 from watchglass_dashboards.ui.text import clean, one_line
 from watchglass_dashboards.ui.users_panel import users_panel
 from watchglass_store.queries import pages_health, pages_settings
 
-_SECTIONS = ("Channels", "Redaction", "Retention", "Changes", "All settings", "API keys", "Users")
+_SECTIONS = ("Channels", "Prices", "Redaction", "Retention", "Changes", "All settings", "API keys", "Users")
 
 
 def page() -> None:
@@ -35,6 +36,7 @@ def page() -> None:
     )
     draw = {
         "Channels": lambda: _channels(found.sections.get("alerts", {}).get("channels", {})),
+        "Prices": prices_panel,
         "Redaction": lambda: _redaction(found.sections.get("collector", {}).get("redaction", {})),
         "Retention": _retention,
         "Changes": _changes,
