@@ -1,34 +1,24 @@
 """Bytes inserted by the owner of the engine itself: the rows and errors of an insert over the wire."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from watchglass_store import EmbeddedServer, Store, StoreConfig, StoreRejected, StoreUnavailable, connect
-from watchglass_store.server.local import local_engine
+from watchglass_store import EmbeddedServer, Store, StoreRejected, connect
+from watchglass_store.server.local import LocalEngine, local_engine, owned
 
 LINES = b'{"id": 1, "s": "a"}\n{"id": 2, "s": "\xc3\xa4"}'
 
 
 @pytest.fixture
-def config(free_ports: Callable[[], int]) -> StoreConfig:
-    return StoreConfig(port=free_ports())
-
-
-@pytest.fixture
-def server(config: StoreConfig, tmp_path: Path) -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(config, tmp_path) as server:
-        yield server
-
-
-@pytest.fixture
-def store(server: EmbeddedServer, config: StoreConfig, tmp_path: Path) -> Iterator[Store]:
-    store = connect(config, tmp_path)
+def store(server: EmbeddedServer) -> Iterator[Store]:
+    store = connect(server.config, server.data_dir)
+    store.command("DROP TABLE IF EXISTS t")
     settings = "SETTINGS non_replicated_deduplication_window = 100"
     store.command(f"CREATE TABLE t (id UInt32, s String) ENGINE = MergeTree ORDER BY id {settings}")
     yield store
+    store.command("DROP TABLE t")
     store.close()
 
 
@@ -72,21 +62,17 @@ def test_errors_are_those_of_the_wire(store: Store, table: str, data: bytes, fmt
     )
 
 
-def test_a_stopped_store_is_unavailable_and_found_again(
-    store: Store, server: EmbeddedServer, config: StoreConfig, tmp_path: Path
-) -> None:
-    engine = local_engine(tmp_path, config.port)
-    assert engine is not None
-    server.stop()
+def test_it_is_found_while_it_is_owned_and_closed_afterwards(store: Store, server: EmbeddedServer) -> None:
+    here = local_engine(server.data_dir, server.config.port)
+    assert here is not None
+    # Behind another port is somebody else: a proxy, or another owner.
+    assert local_engine(server.data_dir, server.config.port + 1) is None
+    mine = LocalEngine(here._engine, "default")
+    with owned(server.data_dir, server.config.port + 1, mine):
+        found = local_engine(server.data_dir, server.config.port + 1)
+        assert found is mine
+        found.insert("t", LINES, fmt="JSONEachRow", settings={})
+    assert local_engine(server.data_dir, server.config.port + 1) is None
     with pytest.raises(ConnectionError):
-        engine.insert("t", LINES, fmt="JSONEachRow", settings={})
-    with pytest.raises(StoreUnavailable):
-        store.raw_insert("t", LINES, fmt="JSONEachRow")
-    server.start()
-    store.raw_insert("t", LINES, fmt="JSONEachRow")
+        mine.insert("t", LINES, fmt="JSONEachRow", settings={})
     assert store.query("SELECT count() AS n FROM t") == [{"n": 2}]
-
-
-def test_behind_another_port_is_somebody_else(server: EmbeddedServer, config: StoreConfig, tmp_path: Path) -> None:
-    assert local_engine(tmp_path, config.port + 1) is None
-    assert local_engine(tmp_path / "other", config.port) is None
