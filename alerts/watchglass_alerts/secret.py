@@ -11,14 +11,18 @@ from pydantic import SecretStr
 from watchglass_alerts.errors import ConfigError
 
 MAX_BYTES = 10_000
+#: What examples, and people in a hurry, write in place of a secret.
+SAMPLES = frozenset(
+    {"changeme", "example", "password", "secret", "token", "test", "todo", "xxx", "yoursecret", "yourtoken", "yourkey"}
+)
 
 
 def read_secret(key: str, *, inline: SecretStr | None, env: str, file: Path | None) -> SecretStr:
     """The secret behind `key`, `key_env` or `key_file`, of which exactly one must be set.
 
     Raises:
-        ConfigError: none or several are set, the variable is missing or empty, or the file cannot be read or can
-            be read by everybody.
+        ConfigError: none or several are set, the variable is missing or empty, the file cannot be read or can be
+            read by everybody, or the secret is a sample such as "changeme".
     """
     given = [inline is not None, bool(env), file is not None]
     if sum(given) != 1:
@@ -34,6 +38,8 @@ def read_secret(key: str, *, inline: SecretStr | None, env: str, file: Path | No
     text = text.strip()
     if not text or not text.isprintable():
         raise ConfigError(f"{key} is empty or holds unprintable characters")
+    if "".join(letter for letter in text.lower() if letter.isalnum()) in SAMPLES:
+        raise ConfigError(f"{key} is a sample, not a secret; put the real one in its place")
     return SecretStr(text)
 
 

@@ -181,6 +181,14 @@ def test_78_a_missing_or_readable_secret_stops_the_start(tmp_path: Path) -> None
     assert "SECRET" not in str(refused.value)
 
 
+@pytest.mark.parametrize("sample", ["changeme", "Change-Me", "your-token", "<secret>", "xxx"])
+def test_78_a_sample_is_no_secret(sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAGERDUTY_KEY", sample)
+    settings = parse_channel({"type": "pagerduty", "routing_key_env": "PAGERDUTY_KEY"})
+    with pytest.raises(ConfigError, match="is a sample, not a secret"):
+        create_channel("ops", settings, allow_loopback=False)
+
+
 def test_89_slack_text_mentions_links_and_formats_nothing() -> None:
     body = block_kit.payload(HOSTILE)
     text = orjson.dumps(body).decode()

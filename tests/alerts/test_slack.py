@@ -236,7 +236,7 @@ def test_secrets_come_from_environment_or_file(tmp_path: Path, monkeypatch: pyte
         "can be read by every user of this machine; chmod 600": {"url_file": str(file)},
         "cannot be read: No such file": {"url_file": str(tmp_path / "gone")},
         "url: host 10.0.0.1 is not a public address": {"url": "https://10.0.0.1/SECRET"},
-        "url: must be an https URL": {"url": "SECRET"},
+        "url: must be an https URL": {"url": "NO-URL-SECRET"},
         "url is empty or holds unprintable": {"url": "https://x.example/\x00SECRET"},
         "ca_file: .* cannot be used": {"url": url, "ca_file": str(tmp_path / "gone")},
     }
