@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
 
-.PHONY: demo test check format axe faults faults-alerts faults-evaluators bench-backlog metrics bench bench-growth bench-drift wheel-test lock clean
+.PHONY: demo test check format axe faults faults-alerts faults-evaluators bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -57,6 +57,9 @@ bench: $(VENV)/.dev  ## Figures for docs/performance.md; with `--quick` each fit
 
 bench-growth: $(VENV)/.dev  ## Whether ingest costs the same with 1 and 10 million spans in the tables; long
 	$(BIN)/python benchmarks/ingest.py --grow 1000000 10000000
+
+bench-dashboard: $(VENV)/.dev  ## Pages on 10 million calls while spans come in: queries, click to idle, memory
+	$(BIN)/python benchmarks/dashboard.py
 
 bench-drift: $(VENV)/.dev  ## False-alarm and power tables; EVIDENTLY=/path/to/python puts Evidently's beside them
 	$(BIN)/python benchmarks/drift.py $(if $(EVIDENTLY),--evidently $(EVIDENTLY))

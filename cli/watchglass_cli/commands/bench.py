@@ -37,6 +37,16 @@ def evaluate(quick: bool, _as_json: bool) -> None:
 @bench.command()
 @QUICK
 @JSON
+def query(quick: bool, _as_json: bool) -> None:
+    """What each page of the dashboard asks, on ten million calls: how long, over many visits."""
+    from watchglass_dashboards.bench import run
+
+    click.echo(json.dumps(run(quick=quick), indent=2))
+
+
+@bench.command()
+@QUICK
+@JSON
 def alerts(quick: bool, _as_json: bool) -> None:
     """How long one slot of 100, 1,000 and 10,000 rules takes."""
     from watchglass_alerts.bench import run
