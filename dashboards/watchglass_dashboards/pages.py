@@ -56,21 +56,6 @@ PAGES: dict[str, PageInfo] = {
         "Monitor",
         "What models cost, whose it is, and what this month will come to",
     ),
-    "health": PageInfo(
-        "watchglass_dashboards.views.health:page",
-        "Health",
-        ":material/monitor_heart:",
-        "Operate",
-        "Whether everything that was sent arrived, and what it takes on disk",
-    ),
-    "settings": PageInfo(
-        "watchglass_dashboards.views.settings:page",
-        "Settings",
-        ":material/settings:",
-        "Operate",
-        "Channels, redaction, retention, keys, users, and who changed what",
-        has_filters=False,
-    ),
     "quality": PageInfo(
         "watchglass_dashboards.views.quality:page",
         "Quality",
@@ -112,6 +97,21 @@ PAGES: dict[str, PageInfo] = {
         ":material/tune:",
         "Operate",
         "What runs on which calls, how far it is, what it cost and where it failed",
+    ),
+    "health": PageInfo(
+        "watchglass_dashboards.views.health:page",
+        "Health",
+        ":material/monitor_heart:",
+        "Operate",
+        "Whether everything that was sent arrived, and what it takes on disk",
+    ),
+    "settings": PageInfo(
+        "watchglass_dashboards.views.settings:page",
+        "Settings",
+        ":material/settings:",
+        "Operate",
+        "Channels, redaction, retention, keys, users, and who changed what",
+        has_filters=False,
     ),
     "alerts": PageInfo(
         "watchglass_dashboards.views.alerts:page",
