@@ -81,6 +81,18 @@ def test_failed_calls_other_operations_and_calls_without_text_are_skipped(store:
     assert [(row["trace_id"], row["span_id"]) for row in visible(store, "refusal")] == good
 
 
+def test_the_same_ids_in_two_projects_are_scored_once(store: Store, clock: Any, seed: Seed) -> None:
+    ids = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
+    for project in ("mine", "yours"):
+        seed(1, **ids, project=project)
+    others = seed(2)
+    clock.advance(10)
+    report = run(Runner(store, config("refusal"), clock=clock))["refusal"]
+    assert report.scored == 3
+    found = {(row["trace_id"], row["span_id"]) for row in visible(store, "refusal")}
+    assert found == {tuple(ids.values()), *others}
+
+
 def test_a_reference_may_come_with_the_call_or_from_the_table_and_late(store: Store, clock: Any, seed: Seed) -> None:
     seed(1, prompt_text="2+2?", response_text="four", reference_text="four")
     seed(1, prompt_text="Capital of France?", response_text="Paris")

@@ -149,9 +149,9 @@ class Assembler:
                 import pandas as pd
 
                 others = queries.skeleton(self._store, wider, before_ms, now_ms)
-                rest = spans[~spans["trace_id"].isin(others["trace_id"])]
+                rest = spans[~spans["trace_key"].isin(others["trace_key"])]
                 spans = pd.concat([rest, others], ignore_index=True)
-                spans = spans.sort_values(["trace_id", "span_id"], ignore_index=True)
+                spans = spans.sort_values(["trace_id", "project", "span_id"], ignore_index=True)
                 since_ms = before_ms
         return self._write(spans, queries.known(self._store, keys, since_ms), now_ms)
 
@@ -174,7 +174,7 @@ class Assembler:
     def _write(self, spans: Any, known: Any, now_ms: int) -> Report:
         from watchglass_collector.assembly.findings import assembled, differences, moves
 
-        traces = int(spans["trace_id"].nunique())
+        traces = _traces(spans)
         if not spans["is_call"].any():
             return Report(traces)
         calls = assembled(spans, self._price_list())
@@ -185,7 +185,7 @@ class Assembler:
             for first in range(0, len(ids), _MOVES):
                 queries.move_events(self._store, from_hour, to_hour, ids[first : first + _MOVES])
         # What is taken back of a call and what is found instead belong into one batch.
-        chunk = changed.groupby(["trace_id", "span_id", "hour"], sort=False).ngroup() // _BATCH_CALLS
+        chunk = changed.groupby(["trace_id", "span_id", "project", "hour"], sort=False).ngroup() // _BATCH_CALLS
         for _, part in changed.groupby(chunk, sort=False):
             self._commit(part, now_ms)
         return Report(traces, _fresh(changed), _unpriced(changed))
@@ -198,7 +198,7 @@ class Assembler:
         if (last, writer) != (batch, self._worker):
             raise LostJournal(f"batch {last} in the journal is by {writer}")
         queries.apply(self._store, batch, rows)
-        self._note(batch, int(changed["trace_id"].nunique()), _fresh(changed), _unpriced(changed))
+        self._note(batch, _traces(changed), _fresh(changed), _unpriced(changed))
         self._batch = batch
 
     def _note(self, batch: int, traces: int, calls: int, unpriced: int) -> None:
@@ -210,6 +210,11 @@ class Assembler:
             own = [Price(**row) for row in price_queries.current(self._store)]
             self._prices, self._prices_read_s = PriceList(own, shipped()), now_s
         return self._prices
+
+
+def _traces(rows: Any) -> int:
+    """How many traces some rows are of: the same id in another project is another one."""
+    return int((~rows.duplicated(["trace_id", "project"])).sum())
 
 
 def _fresh(changed: Any) -> int:
@@ -239,9 +244,9 @@ def _groups(sizes: Mapping[int, int]) -> tuple[list[list[int]], list[int]]:
 
 def _without_parent(spans: Any) -> set[int]:
     """Keys of traces with a span whose parent is not there."""
-    texts = [spans[name].to_numpy(object) for name in ("trace_id", "span_id", "parent_span_id")]
+    texts = [spans[name].to_numpy(object) for name in ("trace_id", "project", "span_id", "parent_span_id")]
     parent = link(spans["key"].to_numpy("int64"), spans["parent_key"].to_numpy("int64"), *texts)
-    return set(spans.loc[(parent < 0) & (texts[2] != ""), "trace_key"].tolist())
+    return set(spans.loc[(parent < 0) & (texts[3] != ""), "trace_key"].tolist())
 
 
 def _rows(changed: Any, *, batch: int, worker: str, now_ms: int) -> list[dict[str, Any]]:

@@ -10,23 +10,24 @@ from watchglass_collector.assembly.pricing import PriceList, cost_usd
 from watchglass_collector.assembly.usage import counted, input_tokens
 from watchglass_store.queries.assembly import FOUND
 
-_KEY: Final = ["trace_id", "span_id", "hour"]
+_KEY: Final = ["trace_id", "span_id", "project", "hour"]
 
 
 def assembled(spans: pd.DataFrame, prices: PriceList) -> pd.DataFrame:
     """One row for each call, and one for each other hour under which a call with its id is stored.
 
     Args:
-        spans: all spans of some traces, sorted by trace_id and span_id: the order in which they came plays no part.
-            Columns are those of `watchglass_store.queries.assembly.skeleton`.
+        spans: all spans of some traces, sorted by trace_id, project and span_id: the order in which they came plays no
+            part. Columns are those of `watchglass_store.queries.assembly.skeleton`.
         prices: what models cost.
 
     Returns:
         `spans` where they are calls, with the columns of `FOUND` and with `hour`, where the call is stored.
     """
-    traces, ids, parents = (_texts(spans[name]) for name in ("trace_id", "span_id", "parent_span_id"))
+    names = ("trace_id", "project", "span_id", "parent_span_id")
+    traces, projects, ids, parents = (_texts(spans[name]) for name in names)
     keys, parent_keys = (spans[name].to_numpy(np.int64) for name in ("key", "parent_key"))
-    parent = link(keys, parent_keys, traces, ids, parents)
+    parent = link(keys, parent_keys, traces, projects, ids, parents)
     forest = Forest.grow(parent)
     tokens_in = input_tokens(spans)
     has_usage = (tokens_in >= 0) | (spans["usage_output_tokens"].to_numpy(np.int64) >= 0)
@@ -59,7 +60,7 @@ def differences(calls: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
         known: what earlier batches found out about them, with the columns of `_KEY` and `FOUND`.
 
     Returns:
-        Columns sign (1 = found, -1 = takes back), trace_id, span_id, hour and `FOUND`.
+        Columns sign (1 = found, -1 = takes back), trace_id, span_id, project, hour and `FOUND`.
     """
     columns = [*_KEY, *FOUND]
     if not len(known):
@@ -78,18 +79,18 @@ def differences(calls: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([taken_back, calls.loc[is_new, columns].assign(sign=1)], ignore_index=True)
 
 
-def moves(calls: pd.DataFrame, changed: pd.DataFrame) -> dict[tuple[int, int], list[tuple[str, str]]]:
-    """Log events that are stored under another hour than their call: (their hour, the call's) -> trace and span ids.
+def moves(calls: pd.DataFrame, changed: pd.DataFrame) -> dict[tuple[int, int], list[tuple[str, str, str]]]:
+    """Log events that are stored under another hour than their call: (their hour, the call's) -> ids and project.
 
     Args:
         calls: what `assembled` gives.
         changed: what `differences` gives; of calls that are not in it nothing is moved.
     """
     wanted = changed.loc[(changed["sign"] == 1) & (changed["moved_events"] > 0), _KEY].merge(calls, on=_KEY)
-    found: dict[tuple[int, int], list[tuple[str, str]]] = {}
-    for hours, trace, span, hour in zip(*(wanted[name] for name in ("event_hours", *_KEY)), strict=True):
+    found: dict[tuple[int, int], list[tuple[str, str, str]]] = {}
+    for hours, trace, span, project, hour in zip(*(wanted[name] for name in ("event_hours", *_KEY)), strict=True):
         for other in sorted(set(hours) - {hour}):
-            found.setdefault((int(other), int(hour)), []).append((trace, span))
+            found.setdefault((int(other), int(hour)), []).append((trace, span, project))
     return found
 
 

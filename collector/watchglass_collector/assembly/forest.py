@@ -60,13 +60,14 @@ class Forest:
             found = further
 
 
-def link(keys: Ints, parent_keys: Ints, traces: Texts, spans: Texts, parents: Texts) -> Ints:
+def link(keys: Ints, parent_keys: Ints, traces: Texts, projects: Texts, spans: Texts, parents: Texts) -> Ints:
     """Number of each span's parent among the spans, `NONE` where it has none or it is not there.
 
     Args:
-        keys: a hash of each span's trace and span id.
-        parent_keys: the same hash of its trace and parent id.
+        keys: a hash of each span's trace, project and span id.
+        parent_keys: the same hash of its trace, project and parent id.
         traces: trace ids.
+        projects: the projects that they came with: one's span is never above another's.
         spans: span ids.
         parents: parent ids, '' = none.
     """
@@ -76,7 +77,8 @@ def link(keys: Ints, parent_keys: Ints, traces: Texts, spans: Texts, parents: Te
     place = np.minimum(np.searchsorted(keys[order], parent_keys), len(keys) - 1)
     candidate = order[place]
     # The ids decide: hashes only say where to look.
-    is_parent = (traces[candidate] == traces) & (spans[candidate] == parents) & (parents != "")
+    is_one_trace = (traces[candidate] == traces) & (projects[candidate] == projects)
+    is_parent = is_one_trace & (spans[candidate] == parents) & (parents != "")
     return np.where(is_parent, candidate, NONE)
 
 

@@ -5,6 +5,8 @@ sibling. Counted is the span with no usage-carrying span below it; of several wi
 of two siblings that different instrumentations made of one call, one.
 """
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,8 @@ from watchglass_collector.assembly.forest import Bools, Forest, Ints
 
 #: Conventions whose input tokens leave out those that went to or came from the provider's cache.
 EXCLUDING_CACHE = frozenset({"openlit"})
+
+_TRACE: Final = ("trace_id", "project")
 
 
 def input_tokens(frame: pd.DataFrame) -> Ints:
@@ -26,15 +30,15 @@ def counted(frame: pd.DataFrame, forest: Forest, tokens_in: Ints) -> Bools:
     """Whether each span's usage counts.
 
     Args:
-        frame: spans with trace_id, scope, response_id, start_ns, duration_s and usage_output_tokens (-1 = not sent), in
-            an order that does not depend on when they came.
+        frame: spans with trace_id, project, scope, response_id, start_ns, duration_s and usage_output_tokens (-1 = not
+            sent), in an order that does not depend on when they came.
         forest: their trees.
         tokens_in: their input tokens, -1 = not sent.
     """
     tokens_out = frame["usage_output_tokens"].to_numpy(np.int64)
     tokens = tokens_in.clip(0) + tokens_out.clip(0)
     candidate = ((tokens_in >= 0) | (tokens_out >= 0)) & ~forest.has_below(tokens > 0)
-    chosen = frame.loc[candidate, ["trace_id", "scope", "response_id", "start_ns", "duration_s"]].assign(
+    chosen = frame.loc[candidate, [*_TRACE, "scope", "response_id", "start_ns", "duration_s"]].assign(
         row=np.flatnonzero(candidate),
         parent=forest.parent[candidate],
         tokens=tokens[candidate],
@@ -52,12 +56,12 @@ def _repeated(chosen: pd.DataFrame) -> "pd.Index[int]":
     """All but one of those that share a response id in a trace: the one that knows of most tokens stays."""
     named = chosen[chosen["response_id"] != ""]
     ordered = named.sort_values(["tokens", "row"], ascending=[False, True], kind="stable")
-    return ordered.index[ordered.duplicated(["trace_id", "response_id"])]
+    return ordered.index[ordered.duplicated([*_TRACE, "response_id"])]
 
 
 def _twins(chosen: pd.DataFrame) -> "pd.Index[int]":
     """Siblings of another instrumentation with the same usage at the same time, one of them without a response id."""
-    group = ["trace_id", "parent", "tokens_in", "tokens_out"]
+    group = [*_TRACE, "parent", "tokens_in", "tokens_out"]
     spent = chosen[chosen["tokens"] > 0].assign(is_nameless=lambda frame: frame["response_id"] == "")
     ordered = spent.sort_values([*group, "start_ns", "is_nameless", "row"], kind="stable")
     before = ordered.shift(1)

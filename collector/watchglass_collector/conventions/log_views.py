@@ -4,7 +4,7 @@ A log event never makes a call by itself: it adds to the span it names, whicheve
 """
 
 from watchglass_collector.conventions import messages
-from watchglass_collector.conventions.sql import one_of, quote, retained, selected, stored_hour
+from watchglass_collector.conventions.sql import one_of, project, quote, retained, selected, stored_hour
 
 EVENTS_NAME = "llm_calls_from_logs"
 SCORES_NAME = "scores_from_logs"
@@ -47,7 +47,8 @@ def event_view() -> tuple[str, str]:
     element = f"if(startsWith(Body, '{{'), {choice}, if(Body = '', '', toJSONString(Body)))"
     instructions = messages.system_parts("LogAttributes['gen_ai.system_instructions']")
     rows = (
-        f"SELECT Timestamp, TraceId, SpanId, LogAttributes, {instructions} AS instructions, {_EVENT} AS event, "
+        f"SELECT Timestamp, TraceId, SpanId, {project('ResourceAttributes')} AS project, LogAttributes, "
+        f"{instructions} AS instructions, {_EVENT} AS event, "
         f"JSONExtractRaw(Body, 'message') AS message, concat('[', {element}, ']') AS element\n"
         f"FROM otel_logs WHERE event IN ({names}) AND SpanId != ''"
     )
@@ -55,7 +56,7 @@ def event_view() -> tuple[str, str]:
     kinds = ", ".join(quote(kind) for kind, _ in DETAILS_ATTRIBUTES.values())
     written = f"if(event = {quote(DETAILS)}, [{details}], [element])"
     roles = f"if(event = {quote(DETAILS)}, ['user', 'assistant'], [{_from_event(1)}])"
-    keep = ("event", "Timestamp", "TraceId", "SpanId", "instructions")
+    keep = ("event", "Timestamp", "TraceId", "SpanId", "project", "instructions")
     said = messages.rebuilt(messages.read(rows, keep, written), keep, roles)
     bare = f"if(event = {quote(DETAILS)}, x, substring(if(k = 'system', JSONExtractRaw(x, 1, 'parts'), x), 2, -1))"
     text = messages.all_text("p")
@@ -73,6 +74,7 @@ def event_view() -> tuple[str, str]:
         "hour": stored_hour("Timestamp"),
         "trace_id": "TraceId",
         "span_id": "SpanId",
+        "project": "project",
         "received_at": "now64(3)",
         "event_messages": entries,
     }

@@ -11,7 +11,7 @@ from watchglass_collector.conventions.lists import list_json, listed
 from watchglass_collector.conventions.lookup import LIST_SPAN
 from watchglass_collector.conventions.providers import reasons
 from watchglass_collector.conventions.span_view import SPANS, context_text, field
-from watchglass_collector.conventions.sql import level, selected, stored_hour
+from watchglass_collector.conventions.sql import level, project, selected, stored_hour
 
 PIECES = "llm_pieces"
 
@@ -19,6 +19,7 @@ _PIECES_COLUMNS = {
     "start_time": "DateTime64(9)",
     "trace_id": "String",
     "span_id": "String",
+    "project": "String",
     "entries": "Array(Tuple(meaning UInt16, key LowCardinality(String), text String))",
     "left": "Array(String)",
     "is_told": "Array(UInt8)",
@@ -33,6 +34,7 @@ def rebuilt_views() -> list[tuple[str, str]]:
     left = "arrayMap((x, c) -> if(c, '', x), mended, is_canonical)"
     columns_of_it = {
         **{name: f"span.{name}" for name in list(_PIECES_COLUMNS)[:3]},
+        "project": project("span.resource"),
         "entries": "entries",
         "left": left,
         "is_told": "arrayMap((x, c) -> c AND x != '', mended, is_canonical)",
@@ -49,7 +51,7 @@ def rebuilt_views() -> list[tuple[str, str]]:
 
 def _calls() -> str:
     names = [f"{name}_list" for name in LISTS]
-    call = ["start_time", "trace_id", "span_id"]
+    call = ["start_time", "trace_id", "span_id", "project"]
     items = level(
         f"SELECT * FROM {PIECES}", [*call, "left", "is_told", "is_without_tools"], {"items": listed("entries")}
     )
@@ -68,6 +70,7 @@ def _calls() -> str:
         "hour": stored_hour("start_time"),
         "trace_id": "trace_id",
         "span_id": "span_id",
+        "project": "project",
         "received_at": "now64(3)",
         "input_messages": "if(canonical[1] IN ('', '[]'), NULL, canonical[1])",
         "output_messages": "if(canonical[2] IN ('', '[]'), NULL, canonical[2])",

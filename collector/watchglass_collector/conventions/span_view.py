@@ -11,7 +11,7 @@ from watchglass_collector.conventions import messages
 from watchglass_collector.conventions.convention import COUNTS, LISTS, MODEL_CALLS, NUMBERS, TEXTS, Convention
 from watchglass_collector.conventions.lookup import LIST_SPAN, PRIORITIES, SHORT_END, Lookup, meaning
 from watchglass_collector.conventions.providers import provider, reasons
-from watchglass_collector.conventions.sql import level, quote, selected, stored_hour
+from watchglass_collector.conventions.sql import level, project, quote, selected, stored_hour
 
 SPANS = "llm_spans"
 
@@ -149,9 +149,7 @@ def _calls(lookup: Lookup) -> str:
         "context_text": f"nullIf({context_text('documents')}, '')",
         "environment": "coalesce(nullIf(span.resource['deployment.environment.name'], ''), "
         "nullIf(span.resource['deployment.environment'], ''))",
-        # The receiver writes the key's project over whatever a client claims.
-        "project": "coalesce(nullIf(span.resource['watchglass.project'], ''), "
-        "nullIf(span.resource['openinference.project.name'], ''), "
+        "claimed_project": "coalesce(nullIf(span.resource['openinference.project.name'], ''), "
         "nullIf(span.resource['service.namespace'], ''))",
         "error_type": "error",
         "error_message": "if(error IS NULL, NULL, "
@@ -161,6 +159,7 @@ def _calls(lookup: Lookup) -> str:
     columns = {
         "hour": stored_hour("span.start_time"),
         **{name: f"span.{name}" for name in (*list(_SPAN)[:4], "span_name", "service_name")},
+        "project": project("span.resource"),
         "received_at": "now64(3)",
         "duration_s": "span.duration_ns / 1e9",
         "convention": lookup.name("rank"),

@@ -51,6 +51,15 @@ def retained(time: str, days: int) -> str:
     return f"least(greatest({time}, now64(9) - INTERVAL {days} DAY), now64(9) + INTERVAL 1 DAY)"
 
 
+def project(resource: str) -> str:
+    """The project of the API key that something came with, '' = none: the receiver writes it over what a client claims.
+
+    Args:
+        resource: a map of resource attributes.
+    """
+    return f"{resource}['watchglass.project']"
+
+
 def stored_hour(time: str) -> str:
     """The hour under which `llm_call_parts` keeps what happened at a time.
 

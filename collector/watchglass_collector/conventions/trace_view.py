@@ -6,7 +6,7 @@ Users and sessions are often on a span that no convention knows, such as the app
 from collections.abc import Sequence
 from typing import Final
 
-from watchglass_collector.conventions.sql import quote, selected
+from watchglass_collector.conventions.sql import project, quote, selected
 
 NAME: Final = "llm_trace_pieces_from_spans"
 
@@ -34,12 +34,14 @@ USERS: Final = (
 
 def pieces_view() -> tuple[str, str]:
     """Name and CREATE statement of the view from spans to `llm_trace_pieces`."""
+    owner = project("ResourceAttributes")
     columns = {
         "received_at": "now64(3)",
-        "trace_key": "reinterpretAsInt64(cityHash64(TraceId))",
+        "trace_key": f"reinterpretAsInt64(cityHash64(TraceId, {owner}))",
         "kind": "'span'",
         "trace_id": "TraceId",
         "span_id": "SpanId",
+        "project": owner,
         "parent_span_id": "ParentSpanId",
         "start_time": "Timestamp",
         "duration_s": "Duration / 1e9",

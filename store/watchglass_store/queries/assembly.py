@@ -1,6 +1,7 @@
 """What the assembly of traces reads and writes: pieces as they arrive, what is known of their traces, its journal.
 
-Traces are asked for by `cityHash64(trace_id)`, about a thousand at a time: keys travel in the request's address.
+Traces are asked for by `cityHash64(trace_id, project)`, about a thousand at a time: keys travel in the
+request's address.
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,9 +107,9 @@ def skeleton(store: Store, keys: Sequence[int], since_ms: int, until_ms: int) ->
     """All spans of some traces that came in a time, each once, in an order that does not depend on when they came.
 
     Returns:
-        Columns trace_key, trace_id, span_id, parent_span_id, key and parent_key (hashes of trace and span, of trace and
-        parent),
-        start_ns, duration_s, scope, conversation_id, user_id (of the span itself), is_call, hours (Unix seconds; where
+        Columns trace_key, trace_id, project, span_id, parent_span_id, key and parent_key (hashes of trace, project and
+        span, of trace, project and parent), start_ns,
+        duration_s, scope, conversation_id, user_id (of the span itself), is_call, hours (Unix seconds; where
         the call is stored, the latest start first), event_hours (of its log events), moved_events (those stored under
         other hours than its own),
         sent_cost_usd (NaN = not sent), and columns of `llm_calls`, numbers -1 where they were not sent.
@@ -120,15 +121,16 @@ def skeleton(store: Store, keys: Sequence[int], since_ms: int, until_ms: int) ->
     own = len(names) + 1
     return store.query_df(
         f"""
-        SELECT trace_key, trace_id, span_id, parent_span_id,
-               reinterpretAsInt64(cityHash64(trace_id, span_id)) AS key,
-               reinterpretAsInt64(cityHash64(trace_id, parent_span_id)) AS parent_key, start_ns, duration_s, scope,
+        SELECT trace_key, trace_id, CAST(project, 'String') AS project, span_id, parent_span_id,
+               reinterpretAsInt64(cityHash64(trace_id, project, span_id)) AS key,
+               reinterpretAsInt64(cityHash64(trace_id, project, parent_span_id)) AS parent_key, start_ns,
+               duration_s, scope,
                firstNonDefault(c.{own + 1}, span_conversation) AS conversation_id,
                firstNonDefault(c.{own + 2}, span_user) AS user_id, is_call, call_hours AS hours, event_hours,
                toInt64(if(empty(hours), 0, arrayCount(hour -> hour != hours[1], event_hours))) AS moved_events,
                c.{own} AS sent_cost_usd, {columns}
         FROM (
-            SELECT trace_key, trace_id, span_id,
+            SELECT trace_key, trace_id, project, span_id,
                    argMax(p.parent_span_id, (kind != 'event', p.received_at)) AS parent_span_id,
                    argMax(toUnixTimestamp64Nano(p.start_time), (kind != 'event', p.received_at)) AS start_ns,
                    max(p.duration_s) AS duration_s, max(p.scope) AS scope,
@@ -140,10 +142,10 @@ def skeleton(store: Store, keys: Sequence[int], since_ms: int, until_ms: int) ->
                    {call} AS c
             FROM llm_trace_pieces AS p
             PREWHERE {_KEYS} AND p.received_at > {_SINCE} AND p.received_at <= {_UNTIL}
-            GROUP BY trace_key, trace_id, span_id
+            GROUP BY trace_key, trace_id, project, span_id
             HAVING max(kind != 'event')
         )
-        ORDER BY trace_id, span_id
+        ORDER BY trace_id, project, span_id
         """,
         {"keys": list(keys), "since_ms": since_ms, "until_ms": until_ms},
     )
@@ -153,17 +155,17 @@ def known(store: Store, keys: Sequence[int], since_ms: int) -> "pd.DataFrame":
     """What earlier batches, written since a time, found out about calls of some traces: the last word on each.
 
     Returns:
-        Columns trace_id, span_id, hour (Unix seconds) and `FOUND`.
+        Columns trace_id, span_id, project, hour (Unix seconds) and `FOUND`.
     """
     sources = ", ".join("toUnixTimestamp64Nano(f.start_time)" if name == "start_ns" else f"f.{name}" for name in FOUND)
     columns = ", ".join(f"found.{place} AS {name}" for place, name in enumerate(FOUND, start=1))
     return store.query_df(
         f"""
-        SELECT trace_id, span_id, toInt64(toUnixTimestamp(hour)) AS hour, {columns}
+        SELECT trace_id, span_id, CAST(project, 'String') AS project, toInt64(toUnixTimestamp(hour)) AS hour, {columns}
         FROM (
-            SELECT trace_id, span_id, hour, argMax(({sources}), f.batch) AS found
+            SELECT trace_id, span_id, project, hour, argMax(({sources}), f.batch) AS found
             FROM llm_findings AS f PREWHERE {_KEYS} AND f.written_at > {_SINCE} WHERE f.sign = 1
-            GROUP BY trace_id, span_id, hour
+            GROUP BY trace_id, span_id, project, hour
         )
         """,
         {"keys": list(keys), "since_ms": since_ms},
@@ -278,22 +280,23 @@ def alive(store: Store) -> list[dict[str, Any]]:
     )
 
 
-def move_events(store: Store, from_hour: int, to_hour: int, ids: Sequence[tuple[str, str]]) -> None:
+def move_events(store: Store, from_hour: int, to_hour: int, ids: Sequence[tuple[str, str, str]]) -> None:
     """Copy log events to the hour of their calls; doing it again changes nothing.
 
     Args:
         store: where.
         from_hour: the hour under which the events are stored, in Unix seconds.
         to_hour: the hour of the calls.
-        ids: trace_id and span_id of the calls, about 300 at most.
+        ids: trace_id, span_id and project of the calls, about 300 at most.
     """
     store.command(
         """
-        INSERT INTO llm_call_parts (hour, trace_id, span_id, received_at, event_messages)
-        SELECT toDateTime({to_hour:UInt32}, 'UTC'), p.trace_id, p.span_id, p.received_at, p.event_messages
+        INSERT INTO llm_call_parts (hour, trace_id, span_id, project, received_at, event_messages)
+        SELECT toDateTime({to_hour:UInt32}, 'UTC'), p.trace_id, p.span_id, p.project, p.received_at, p.event_messages
         FROM llm_call_parts AS p
         WHERE p.hour = toDateTime({from_hour:UInt32}, 'UTC')
-              AND (p.trace_id, p.span_id) IN {ids:Array(Tuple(String, String))} AND notEmpty(p.event_messages)
+              AND (p.trace_id, p.span_id, p.project) IN {ids:Array(Tuple(String, String, String))}
+              AND notEmpty(p.event_messages)
         """,
         {"from_hour": from_hour, "to_hour": to_hour, "ids": list(ids)},
     )

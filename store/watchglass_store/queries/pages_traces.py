@@ -62,7 +62,8 @@ def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> li
             ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
     rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
-    return [(int(row["hour"].timestamp()), row["trace_id"], row["span_id"]) for row in rows]
+    # Two projects may have sent the same ids: one line of the list.
+    return list(dict.fromkeys((int(row["hour"].timestamp()), row["trace_id"], row["span_id"]) for row in rows))
 
 
 def count_calls(store: Store, chosen: CallFilter) -> int:
@@ -120,6 +121,7 @@ def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
                prompt_version, user_id, conversation_id
         FROM llm_calls
         WHERE {BY_KEY}
+        LIMIT 1 BY hour, trace_id, span_id
         LIMIT {{limit:UInt32}}
         """,
         {"keys": list(keys), "preview": PREVIEW, "limit": len(keys)},

@@ -1,6 +1,6 @@
 -- One row per model, tool, retrieval, agent or embedding operation, whatever the client's convention. Writer: collector.
 -- A span and its log events arrive apart and in any order: each writes a partial row and rows with one
--- (hour, trace_id, span_id) merge. Nullable means "this piece does not say"; anyLast skips NULL, so the last piece that says
+-- (hour, trace_id, span_id, project) merge. Nullable means "this piece does not say"; anyLast skips NULL, so the last piece that says
 -- wins. Nobody reads this table but to find calls by their text: `llm_calls` is the merged view of it.
 -- Sorted by hour first: pages, rules and samples ask for a time, and merging on reading then stays within an hour. Whoever
 -- asks by id names the hour as well (`llm_calls_by_time` has it), or leaves it to the bloom filter. A log event is put
@@ -9,6 +9,8 @@ CREATE TABLE llm_call_parts (
     hour DateTime('UTC') DEFAULT toStartOfHour(toDateTime(assumeNotNull(start_time), 'UTC')) CODEC(Delta(4), ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    -- Part of the key, and its end: two tenants may send the same ids, and a look-up by ids stays a look-up by a prefix.
+    project LowCardinality(String) COMMENT 'of the API key; empty = none' CODEC(ZSTD(1)),
     received_at SimpleAggregateFunction(max, DateTime64(3)) CODEC(Delta(8), ZSTD(1)),
     parent_span_id SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     start_time SimpleAggregateFunction(anyLast, Nullable(DateTime64(9))) CODEC(ZSTD(1)),
@@ -16,7 +18,7 @@ CREATE TABLE llm_call_parts (
     span_name SimpleAggregateFunction(anyLast, Nullable(String)) CODEC(ZSTD(1)),
     service_name SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
     environment SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
-    project SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
+    claimed_project SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) COMMENT 'as the client says' CODEC(ZSTD(1)),
     convention SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
     operation_name SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
     provider_name SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)),
@@ -72,7 +74,7 @@ CREATE TABLE llm_call_parts (
     INDEX idx_text lowerUTF8(concat(ifNull(prompt_text, ''), '\n', ifNull(response_text, ''), '\n', ifNull(tool_call_arguments, ''), '\n', arrayStringConcat(event_messages.text, '\n'))) TYPE text(tokenizer = splitByNonAlpha)
 ) ENGINE = AggregatingMergeTree
 PARTITION BY toDate(hour)
-ORDER BY (hour, trace_id, span_id)
+ORDER BY (hour, trace_id, span_id, project)
 TTL toDate(hour) + INTERVAL 30 DAY
 -- Rows are wide and read by id: small granules keep a look-up from dragging in thousands of neighbours' texts.
 SETTINGS index_granularity = 256, min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
@@ -162,7 +164,8 @@ WITH
 SELECT
     hour, toDate(hour) AS day, trace_id, span_id, ifNull(parent_span_id, '') AS parent_span_id, received_at,
     assumeNotNull(p.start_time) AS start_time, ifNull(p.duration_s, 0) AS duration_s, ifNull(p.span_name, '') AS span_name,
-    ifNull(p.service_name, '') AS service_name, ifNull(p.environment, '') AS environment, ifNull(p.project, '') AS project,
+    ifNull(p.service_name, '') AS service_name, ifNull(p.environment, '') AS environment,
+    if(p.project != '', p.project, ifNull(p.claimed_project, '')) AS project,
     ifNull(p.convention, '') AS convention, ifNull(p.operation_name, '') AS operation_name,
     ifNull(p.provider_name, '') AS provider_name, ifNull(p.request_model, '') AS request_model,
     ifNull(p.response_model, '') AS response_model, ifNull(p.response_id, '') AS response_id,

@@ -4,11 +4,12 @@
 -- log event about a call. Writer: materialized views.
 CREATE TABLE llm_trace_pieces (
     received_at DateTime64(3) CODEC(Delta(8), ZSTD(1)),
-    trace_key Int64 COMMENT 'reinterpretAsInt64(cityHash64(trace_id))' CODEC(ZSTD(1)),
+    trace_key Int64 COMMENT 'reinterpretAsInt64(cityHash64(trace_id, project)): the ids of another project are another trace' CODEC(ZSTD(1)),
     kind Enum8('span' = 1, 'call' = 2, 'event' = 3),
     hour DateTime('UTC') COMMENT 'call, event: where its piece of llm_call_parts is' CODEC(ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    project LowCardinality(String),
     parent_span_id String CODEC(ZSTD(1)),
     start_time DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     duration_s Float64 CODEC(ZSTD(1)),
@@ -37,9 +38,9 @@ TTL toDate(received_at) + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW llm_trace_pieces_mv TO llm_trace_pieces AS
-SELECT now64(3) AS received_at, reinterpretAsInt64(cityHash64(p.trace_id)) AS trace_key,
+SELECT now64(3) AS received_at, reinterpretAsInt64(cityHash64(p.trace_id, p.project)) AS trace_key,
        if(p.operation_name IS NULL, 'event', 'call') AS kind, p.hour AS hour, p.trace_id AS trace_id, p.span_id AS span_id,
-       ifNull(p.parent_span_id, '') AS parent_span_id, ifNull(p.start_time, toDateTime64(0, 9)) AS start_time,
+       p.project AS project, ifNull(p.parent_span_id, '') AS parent_span_id, ifNull(p.start_time, toDateTime64(0, 9)) AS start_time,
        ifNull(p.duration_s, 0) AS duration_s, ifNull(p.conversation_id, '') AS conversation_id,
        ifNull(p.user_id, '') AS user_id, ifNull(p.service_name, '') AS service_name, ifNull(p.environment, '') AS environment,
        ifNull(p.convention, '') AS convention, ifNull(p.operation_name, '') AS operation_name,
@@ -58,11 +59,12 @@ CREATE TABLE llm_findings (
     written_at DateTime64(3) COMMENT 'one for a batch' CODEC(Delta(8), ZSTD(1)),
     batch UInt64 CODEC(ZSTD(1)),
     writer String CODEC(ZSTD(1)),
-    trace_key Int64 DEFAULT reinterpretAsInt64(cityHash64(trace_id)) CODEC(ZSTD(1)),
+    trace_key Int64 DEFAULT reinterpretAsInt64(cityHash64(trace_id, project)) CODEC(ZSTD(1)),
     sign Int8 COMMENT '1 = found; -1 = takes back what an earlier batch counted',
     hour DateTime('UTC') CODEC(ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    project LowCardinality(String),
     start_time DateTime64(9) CODEC(Delta(8), ZSTD(1)),
     service_name LowCardinality(String),
     environment LowCardinality(String),
@@ -90,7 +92,8 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 CREATE TABLE llm_findings_inbox AS llm_findings ENGINE = Null;
 
 CREATE MATERIALIZED VIEW llm_findings_calls_mv TO llm_call_parts AS
-SELECT f.hour AS hour, f.trace_id AS trace_id, f.span_id AS span_id, toNullable(f.conversation_id) AS assembled_conversation_id,
+SELECT f.hour AS hour, f.trace_id AS trace_id, f.span_id AS span_id, f.project AS project,
+       toNullable(f.conversation_id) AS assembled_conversation_id,
        toNullable(f.user_id) AS assembled_user_id, toNullable(f.root_span_id) AS root_span_id, toNullable(f.depth) AS depth,
        toNullable(f.usage_counted) AS usage_counted, toNullable(f.cost_usd) AS assembled_cost_usd
 FROM llm_findings_inbox AS f WHERE f.sign = 1;

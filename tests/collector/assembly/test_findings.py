@@ -19,6 +19,7 @@ HOUR = 1_759_999_200
 def span(span_id: str, parent: str = "", **columns: Any) -> dict[str, Any]:
     row = {
         "trace_id": "t",
+        "project": "",
         "span_id": span_id,
         "parent_span_id": parent,
         "start_ns": START_NS,
@@ -54,9 +55,11 @@ def span(span_id: str, parent: str = "", **columns: Any) -> dict[str, Any]:
 
 def frame(*spans: dict[str, Any]) -> pd.DataFrame:
     """As the store gives them: sorted by ids, with hashes of ids."""
-    rows = sorted(spans, key=lambda row: (row["trace_id"], row["span_id"]))
-    keys = [{**row, "key": hash((row["trace_id"], row["span_id"]))} for row in rows]
-    return pd.DataFrame([{**row, "parent_key": hash((row["trace_id"], row["parent_span_id"]))} for row in keys])
+    rows = sorted(spans, key=lambda row: (row["trace_id"], row["project"], row["span_id"]))
+    for row in rows:
+        for name, of in (("key", "span_id"), ("parent_key", "parent_span_id")):
+            row[name] = hash((row["trace_id"], row["project"], row[of]))
+    return pd.DataFrame(rows)
 
 
 def calls(*spans: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -106,6 +109,26 @@ def test_one_response_counts_once_in_a_trace() -> None:
     assert counting(span("a", **one), span("b", **one, usage_output_tokens=5)) == {"b"}
     elsewhere = span("z", **one, trace_id="u")
     assert counting(span("a", **one), elsewhere) == {"a", "z"}
+
+
+def test_the_same_ids_in_another_project_are_another_trace() -> None:
+    spans = [
+        row
+        for project, user in (("p", "ann"), ("q", "bob"))
+        for row in (
+            span("top", project=project, is_call=0, user_id=user),
+            span("call", "top", project=project, tokens=9, response_id="r1"),
+            span("twin", "top", project=project, tokens=4, scope=f"lib of {project}"),
+        )
+    ]
+    found = assembled(frame(*spans), PRICES)
+    said = found[["project", "span_id", "user_id", "depth", "usage_counted"]].values.tolist()
+    assert said == [
+        [project, name, user, 1, 1] for project, user in (("p", "ann"), ("q", "bob")) for name in ("call", "twin")
+    ]
+    assert not len(differences(found, found))
+    changed = differences(found.assign(user_id=found["user_id"].replace("bob", "eve")), found)
+    assert set(changed["project"]) == {"q"}
 
 
 def test_siblings_of_two_instrumentations_with_the_same_usage_at_the_same_time_are_one_call() -> None:
@@ -185,6 +208,6 @@ def test_log_events_under_another_hour_are_moved_to_their_call() -> None:
     late = span("a", event_hours=[HOUR, HOUR + 3600, HOUR + 3600], moved_events=2)
     found = assembled(frame(late, span("b", event_hours=[HOUR])), PRICES)
     first = differences(found, pd.DataFrame())
-    assert moves(found, first) == {(HOUR + 3600, HOUR): [("t", "a")]}
+    assert moves(found, first) == {(HOUR + 3600, HOUR): [("t", "a", "")]}
     again = differences(found, known(first))
     assert moves(found, again) == {}

@@ -57,14 +57,17 @@ def test_cycles_are_cut_above_their_lowest_number_and_nowhere_else() -> None:
 def test_no_spans() -> None:
     none = np.zeros(0, dtype=np.int64)
     assert len(Forest.grow(none).top) == 0
-    assert len(link(none, none, *[np.zeros(0, dtype=object)] * 3)) == 0
+    assert len(link(none, none, *[np.zeros(0, dtype=object)] * 4)) == 0
 
 
 def test_ids_decide_and_not_their_hashes() -> None:
     traces = np.array(["t", "t", "t", "u"], dtype=object)
     spans = np.array(["a", "b", "c", "a"], dtype=object)
     parents = np.array(["", "a", "gone", "a"], dtype=object)
-    keys = np.array([7, 8, 9, 10])
-    assert link(keys, np.array([0, 7, 5, 10]), traces, spans, parents).tolist() == [NONE, 0, NONE, 3]
+    keys, one = np.array([7, 8, 9, 10]), np.array(["p"] * 4, dtype=object)
+    assert link(keys, np.array([0, 7, 5, 10]), traces, one, spans, parents).tolist() == [NONE, 0, NONE, 3]
     # Somebody else's id with the same hash.
-    assert link(keys, np.array([0, 9, 5, 7]), traces, spans, parents).tolist() == [NONE, NONE, NONE, NONE]
+    assert link(keys, np.array([0, 9, 5, 7]), traces, one, spans, parents).tolist() == [NONE, NONE, NONE, NONE]
+    # The same ids, sent by somebody else.
+    two = np.array(["p", "q", "p", "p"], dtype=object)
+    assert link(keys, np.array([0, 7, 5, 10]), traces, two, spans, parents).tolist() == [NONE, NONE, NONE, 3]

@@ -27,7 +27,9 @@ def test_the_collector_and_the_official_exporter_agree_about_every_client(
     for table in ("otel_traces", "otel_logs", "llm_call_parts"):
         converted.command(f"TRUNCATE TABLE {table}")
     install_views(converted)
-    collector = Collector(CollectorConfig(http_port=free_ports(), grpc_port=free_ports()), converted, tmp_path)
+    collector = Collector(
+        CollectorConfig(http_port=free_ports(), grpc_port=free_ports(), assembly=False), converted, tmp_path
+    )
     collector.start()
     for payload in payloads:
         url = f"{collector.http_url}/v1/{payload.signal}"

@@ -79,6 +79,18 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     ]
 
 
+def test_a_call_with_the_same_ids_in_two_projects_is_one_line_and_hides_no_other(store, readonly_store):
+    twice = [call(1, 1, project=name, prompt_text=name) for name in ("mine", "yours")]
+    store.insert("llm_call_parts", [*twice, call(2, 1, project=""), call(3, 1, project="")])
+    rows = store.query("SELECT project FROM llm_calls WHERE trace_id = 't1' ORDER BY project")
+    assert [row["project"] for row in rows] == ["mine", "yours"]
+    for chosen in (CallFilter(SCOPE), CallFilter(SCOPE, status="ok")):
+        keys = pages_traces.call_ids(readonly_store, chosen, limit=10, offset=0)
+        assert sorted(trace_id for _, trace_id, _ in keys) == ["t1", "t2", "t3"]
+        assert [row["trace_id"] for row in pages_traces.calls(readonly_store, keys)] == [key[1] for key in keys]
+    assert pages_trace.call(readonly_store, "t1", "s1")["prompt_text"] in {"mine", "yours"}
+
+
 @pytest.mark.parametrize(
     ("chosen", "found"),
     [
@@ -149,8 +161,8 @@ def test_a_call_that_two_versions_of_an_evaluator_scored_counts_once(store, read
     assert (person["evaluator"], person["n"]) == ("person", 1)
     points = pages_overview.score_series(readonly_store, SCOPE, 3600)
     assert [(row["evaluator"], row["n"]) for row in points] == [("judge", 2), ("person", 1)]
-    ids = [(f"t{n}", f"s{n}") for n in (1, 2, 3)]
-    means = {row["trace_id"]: row["mean"] for row in pages_traces.scores_of(readonly_store, ids, SCOPE)}
+    keys = [(hour(NOW), f"t{n}", f"s{n}") for n in (1, 2, 3)]
+    means = {row["trace_id"]: row["mean"] for row in pages_traces.scores_of(readonly_store, keys, SCOPE)}
     assert means == {"t1": pytest.approx(0.8), "t2": pytest.approx(0.6)}
 
 
