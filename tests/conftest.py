@@ -1,5 +1,6 @@
 """What every test may use: a real embedded store, ports, and an environment without WATCHGLASS_* in it."""
 
+import logging
 import os
 import secrets
 import socket
@@ -33,6 +34,8 @@ def free_ports() -> Callable[[], int]:
 
 @pytest.fixture(autouse=True)
 def _no_watchglass_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever configures logging last in this process may turn it on again, and tests of our own log would see it.
+    logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
     for name in [name for name in os.environ if name.startswith("WATCHGLASS_")]:
         monkeypatch.delenv(name)
 

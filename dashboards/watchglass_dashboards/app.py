@@ -15,6 +15,8 @@ STATIC = Path(__file__).parent / "static"
 st.set_page_config(page_title="Watchglass", page_icon=str(STATIC / "icon.svg"), layout="wide")
 st.logo(str(STATIC / "logo.svg"), size="large", icon_image=str(STATIC / "icon.svg"))
 st.html(STATIC / "app.css")
+if st.context.theme.type == "dark":
+    st.html(STATIC / "dark.css")
 with guarded():
     viewer = who()
     page = st.navigation(pages.by_section(viewer), position="sidebar", expanded=True)

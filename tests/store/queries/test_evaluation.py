@@ -68,6 +68,7 @@ def test_arrivals_are_in_order_and_can_be_paged_through(stored: Store) -> None:
         "span_id": key(2)[1],
         "start_time": NOW - timedelta(seconds=1),
         "service_name": "shop",
+        "operation_name": "chat",
     }
 
 
