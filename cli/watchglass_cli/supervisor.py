@@ -116,8 +116,9 @@ class Supervisor:
     def _spawn(self, part: Part) -> None:
         environment = {**os.environ, **part.environment, SUPERVISED: "1"}
         # Its own process group: Ctrl-C in the terminal reaches only the supervisor, which stops the parts in order.
+        # What parts print is for people; standard output belongs to the command, which may print JSON.
         self._running[part.name] = subprocess.Popen(
-            part.argv, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            part.argv, env=environment, stdin=subprocess.DEVNULL, stdout=2, start_new_session=True
         )
         self._started_at[part.name] = self._clock()
 

@@ -53,6 +53,18 @@ def test_starts_in_order_and_stops_in_reverse(tmp_path: Path) -> None:
     assert log.read_text().splitlines() == ["first", "second", "second ended", "first ended"]
 
 
+def test_what_a_part_prints_is_not_on_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    talks = part("one", port, tmp_path / "log")
+    talks.argv[2] = "print('for people', flush=True)" + talks.argv[2]
+    supervisor = Supervisor([talks])
+    supervisor.start()
+    supervisor.stop()
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "for people" in printed.err
+
+
 def test_restarts_a_part_that_is_killed(tmp_path: Path) -> None:
     port = free_port()
     supervisor = Supervisor([part("one", port, tmp_path / "log")])
