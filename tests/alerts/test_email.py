@@ -90,7 +90,7 @@ def mailer(port: int, **settings: Any) -> EmailChannel:
 
 def only_user(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
     assert isinstance(data, LoginPassword)
-    return AuthResult(success=(data.login, data.password) == (b"user", b"PASSWORD"), handled=False)
+    return AuthResult(success=(data.login, data.password) == (b"user", b"RIGHTPASS"), handled=False)
 
 
 AUTH: dict[str, Any] = {"authenticator": only_user, "auth_required": True, "auth_require_tls": False}
@@ -100,7 +100,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiri
 
 
 def test_contract(serve: Serve, free_ports: Callable[[], int]) -> None:
-    login = {"username": "user", "password": SecretStr("PASSWORD")}
+    login = {"username": "user", "password": SecretStr("RIGHTPASS")}
     cases = [
         Case("accepted", serve(Inbox(), server=AUTH, **login), Delivered),
         Case("greylisted", serve(Inbox(RCPT="451 try later")), Retry),
@@ -114,7 +114,7 @@ def test_contract(serve: Serve, free_ports: Callable[[], int]) -> None:
         Case("nobody there", mailer(free_ports()), Retry),
         Case("unknown host", mailer(25, host="mail.invalid", security="starttls"), Retry),
     ]
-    assert_channel_contract(cases, secrets=["PASSWORD", "WRONGPASS"])
+    assert_channel_contract(cases, secrets=["RIGHTPASS", "WRONGPASS"])
 
 
 def test_the_mail(serve: Serve) -> None:
@@ -146,7 +146,7 @@ def test_tls_with_a_trusted_and_an_unknown_certificate(serve: Serve, certificate
     server: dict[str, Any] = {"tls_context": context, "require_starttls": True} if security == "starttls" else {}
     server |= {"authenticator": only_user, "auth_required": True}
     inbox = Inbox()
-    settings = {"security": security, "username": "user", "password": SecretStr("PASSWORD")}
+    settings = {"security": security, "username": "user", "password": SecretStr("RIGHTPASS")}
     if security == "tls":
         server |= {"ssl_context": context, "auth_require_tls": False}
     trusted = serve(inbox, server=server, ca_file=certificate.certificate, **settings)
@@ -235,7 +235,7 @@ def test_a_server_that_says_nothing_or_trickles(monkeypatch: pytest.MonkeyPatch)
         ({"recipients": ["Ops <a@example.com>"]}, r"recipients\.0: must be one plain address"),
         ({"recipients": []}, "recipients"),
         ({"username": "user"}, "username goes with exactly one of"),
-        ({"password": "SECRET"}, "username goes with exactly one of"),
+        ({"password": "RIGHTPASS"}, "username goes with exactly one of"),
         ({"host": "mail.example.com\r\nx"}, "host"),
         ({"port": 0}, "port"),
     ],
