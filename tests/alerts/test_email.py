@@ -244,7 +244,7 @@ def test_wrong_settings_are_named_without_their_values(settings: dict[str, Any],
     good = {"type": "email", "host": "127.0.0.1", "security": "plain", "sender": "w@example.com"}
     with pytest.raises(ValueError, match=expected) as caught:
         parse_channel(good | {"recipients": ["a@example.com"]} | settings)
-    assert "SECRET" not in str(caught.value)
+    assert "RIGHTPASS" not in str(caught.value)
 
 
 def test_a_missing_password_stops_the_start() -> None:
