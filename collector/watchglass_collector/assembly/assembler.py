@@ -129,7 +129,7 @@ class Assembler:
         since_ms = min(trace.start_ms for trace in due.values()) - _CLOCK_SKEW_MS
         sizes = queries.sizes(self._store, list(due), since_ms)
         groups, large = _groups(sizes)
-        reports = [self._group(keys, since_ms, now_ms) for keys in groups]
+        reports = [self._group({key: sizes[key] for key in keys}, since_ms, now_ms) for keys in groups]
         reports += [self._slices(key, since_ms, now_ms) for key in large]
         assert self._tracker is not None
         self._tracker.looked_at(dict(due), sizes, now_ms)
@@ -140,12 +140,16 @@ class Assembler:
             sliced=len(large),
         )
 
-    def _group(self, keys: Sequence[int], since_ms: int, now_ms: int) -> Report:
+    def _group(self, sizes: Mapping[int, int], since_ms: int, now_ms: int) -> Report:
+        keys = list(sizes)
         spans = queries.skeleton(self._store, keys, since_ms, now_ms)
-        wider = [key for key in keys if key in _without_parent(spans)]
-        if wider:
+        lacking = _without_parent(spans)
+        if lacking:
             before_ms = since_ms - _PARENTS_WITHIN_MS
-            if sum(queries.sizes(self._store, wider, before_ms).values()) <= MAX_PIECES:
+            # Most parents that are not there never come. Only what has more pieces is read again.
+            more = queries.sizes(self._store, [key for key in keys if key in lacking], before_ms)
+            wider = [key for key, size in more.items() if size > sizes[key]]
+            if wider and sum(more[key] for key in wider) <= MAX_PIECES:
                 import pandas as pd
 
                 others = queries.skeleton(self._store, wider, before_ms, now_ms)

@@ -68,6 +68,22 @@ def test_a_parent_that_came_hours_before_is_found(
     assert calls()["bb"]["user_id"] == "ann"
 
 
+def test_parents_that_never_come_do_not_have_a_trace_read_again(
+    send: Send, call: Call, assemble: Assemble, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    original = queries.skeleton
+
+    def counted(store: Store, keys: list[int], since_ms: int, until_ms: int) -> Any:
+        read.append(len(keys))
+        return original(store, keys, since_ms, until_ms)
+
+    monkeypatch.setattr(queries, "skeleton", counted)
+    send(("aa", "ff", call(500)), ("bb", "aa", call(400)))
+    assemble()
+    assert (calls()["bb"]["usage_counted"], len(read)) == (1, 1)
+
+
 def test_log_events_of_the_next_hour_come_to_their_call(
     send: Send, call: Call, assemble: Assemble, calls: Calls, viewed: Store, trace_id: str
 ) -> None:
