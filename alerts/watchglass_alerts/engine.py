@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from watchglass_alerts.channels import create_channel
+from watchglass_alerts.channel_test import ChannelTester
+from watchglass_alerts.channels import Channel, create_channel
 from watchglass_alerts.config import AlertsConfig
 from watchglass_alerts.delivery import Delivery, DeliveryReport, policy_of
 from watchglass_alerts.heartbeat import Heartbeat
@@ -75,10 +76,7 @@ class Engine:
         self._config = config
         self._clock = clock
         engine_id = secrets.token_hex(8)
-        channels = {
-            name: create_channel(name, settings, allow_loopback=config.allow_loopback)
-            for name, settings in config.channels.items()
-        }
+        channels = _channels(config)
         self._book = RuleBook(store, config.rules_file, channels)
         self._memory = Memory(store)
         self._writer = SlotWriter(store, self._memory, engine=engine_id, dashboard_url=config.dashboard_url)
@@ -92,6 +90,10 @@ class Engine:
             stopwatch=time.monotonic if clock is utc_now else None,
         )
 
+        self._tester = ChannelTester(
+            store, _channels(config), clock, engine=engine_id, dashboard_url=config.dashboard_url
+        )
+
     def run_once(self, now: datetime | None = None) -> RunReport:
         """Evaluate what is due and deliver what is owed, once.
 
@@ -101,12 +103,12 @@ class Engine:
         return RunReport(self.evaluate(now or self._clock()), self.deliver())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Evaluate, deliver and beat until told to stop, each in its own thread, so that a slow channel delays no slot.
+        """Evaluate, deliver, test and beat until told to stop, each in its own thread: a slow channel delays no slot.
 
         An error that nobody foresaw in one ends all and is raised here, for whoever restarts the process.
         """
-        with ThreadPoolExecutor(2, thread_name_prefix="alert-delivery") as pool:
-            others = [pool.submit(self._loop, self._deliver_once, stop)]
+        with ThreadPoolExecutor(3, thread_name_prefix="alert-delivery") as pool:
+            others = [pool.submit(self._loop, work, stop) for work in (self._deliver_once, self._test_once)]
             if self._heartbeat.is_configured:
                 others.append(pool.submit(self._loop, self._beat_once, stop))
             try:
@@ -138,6 +140,10 @@ class Engine:
             transitions += result.transitions
         return EvaluationReport(evaluated, transitions, False)
 
+    def test_channels(self) -> int:
+        """Send the test messages that pages ask for; returns how many."""
+        return self._tester.run_once()
+
     def deliver(self) -> DeliveryReport:
         """Send what is owed and due, and record what became of it."""
         return self._delivery.run()
@@ -168,6 +174,10 @@ class Engine:
         self._heartbeat.run_once()
         return False
 
+    def _test_once(self) -> bool:
+        self.test_channels()
+        return False
+
     def _deliver_once(self) -> bool:
         self.deliver()
         return False
@@ -191,3 +201,10 @@ class Engine:
                 raise
             if not again:
                 stop.wait(WAIT_S)
+
+
+def _channels(config: AlertsConfig) -> dict[str, Channel]:
+    return {
+        name: create_channel(name, settings, allow_loopback=config.allow_loopback)
+        for name, settings in config.channels.items()
+    }

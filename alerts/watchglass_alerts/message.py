@@ -31,9 +31,17 @@ class Kind(StrEnum):
     RESOLVED = "resolved"
     NO_DATA = "no_data"
     ERROR = "error"
+    TEST = "test"
+    """Somebody asked for it on a page: nothing has happened."""
 
 
-TITLES = {Kind.FIRING: "Firing", Kind.RESOLVED: "Resolved", Kind.NO_DATA: "No data", Kind.ERROR: "Cannot evaluate"}
+TITLES = {
+    Kind.FIRING: "Firing",
+    Kind.RESOLVED: "Resolved",
+    Kind.NO_DATA: "No data",
+    Kind.ERROR: "Cannot evaluate",
+    Kind.TEST: "Test",
+}
 
 
 _PAGE_PARAMETERS = {"service_name": "service", "environment": "env", "model": "model"}
@@ -65,7 +73,7 @@ class Message:
     links: tuple[tuple[str, str], ...]
     """Name and URL, from configuration and rule only."""
     silence: str
-    """The command that silences this alert for two hours."""
+    """The command that silences this alert for two hours; '' for a test."""
     incident: str = ""
     """The same for every message between firing and resolving, and for no others; '' for an alert that is not open."""
     chart: Chart | None = None

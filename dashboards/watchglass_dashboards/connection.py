@@ -33,6 +33,11 @@ def ask(as_whom: str, query: Callable[Concatenate[Store, P], R], *args: P.args, 
     return answer
 
 
+def ask_now(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Answer of a query function as it is now, from no cache."""
+    return query(_store(os.environ[SOURCE_VARIABLE]), *args, **kwargs)
+
+
 def editor() -> Editor:
     """The connection that adds settings."""
     return _editor(os.environ[SOURCE_VARIABLE])

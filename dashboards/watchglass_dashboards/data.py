@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from watchglass_dashboards import access
-from watchglass_dashboards.connection import ask
+from watchglass_dashboards.connection import ask, ask_now
 from watchglass_store import Store
 
 P = ParamSpec("P")
@@ -22,3 +22,13 @@ def read(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.k
         StoreRejected: The query will always fail, e.g. it reads more than a page may.
     """
     return ask(access.actor().role, query, *args, **kwargs)
+
+
+def read_now(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `read`, but not from the cache: for the answer that somebody waits for.
+
+    Raises:
+        NotLoggedIn, StoreUnavailable, StoreRejected: As `read`.
+    """
+    access.actor()
+    return ask_now(query, *args, **kwargs)

@@ -373,9 +373,16 @@ def seeded_reader(seeded: Seeded) -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def empty_reader(server: EmbeddedServer) -> StoreConfig:
+def empty(server: EmbeddedServer) -> Seeded:
+    """A database without a single row."""
+    owner, reader = _database(server)
+    return Seeded(Seed(_now()), reader, owner)
+
+
+@pytest.fixture(scope="session")
+def empty_reader(empty: Seeded) -> StoreConfig:
     """Settings of the read-only user of a database without a single row."""
-    return _database(server)[1]
+    return empty.reader
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ FACT = 300
 MAX_FACTS = 20
 MAX_NOTES = 10
 
-_MARKS = {Kind.FIRING: "🔴", Kind.RESOLVED: "🟢", Kind.NO_DATA: "⚪", Kind.ERROR: "🟠"}
+_MARKS = {Kind.FIRING: "🔴", Kind.RESOLVED: "🟢", Kind.NO_DATA: "⚪", Kind.ERROR: "🟠", Kind.TEST: "🔵"}
 
 
 def payload(message: Message) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def payload(message: Message) -> dict[str, Any]:
         *_examples(message),
         *_buttons(message),
     ]
-    footer = f"To silence: {message.silence}\nNotification {message.id}"
+    silence = f"To silence: {message.silence}\n" if message.silence else ""
+    footer = f"{silence}Notification {message.id}"
     blocks.append({"type": "context", "elements": [_text(footer, FOOTER)]})
     return {
         "text": _escape(f"{message.title}: {message.headline}", SECTION),

@@ -15,7 +15,13 @@ MAX_CHARACTERS = 100_000
 """Of the plain-text body."""
 CHART_ID = "chart@watchglass"
 
-_ACCENTS = {Kind.FIRING: "#b42318", Kind.RESOLVED: "#067647", Kind.NO_DATA: "#475467", Kind.ERROR: "#b54708"}
+_ACCENTS = {
+    Kind.FIRING: "#b42318",
+    Kind.RESOLVED: "#067647",
+    Kind.NO_DATA: "#475467",
+    Kind.ERROR: "#b54708",
+    Kind.TEST: "#175cd3",
+}
 _BREAK = "word-break:break-word;overflow-wrap:anywhere"
 _MUTED = "color:#667085"
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
@@ -33,7 +39,7 @@ def render_text(message: Message) -> str:
         *(f"{name}: {text}" for name, text in message.notes),
         "\n".join(_example_lines(message)),
         "\n".join(f"{name}: {url}" for name, url in message.links),
-        f"To silence this alert for two hours:\n    {message.silence}",
+        f"To silence this alert for two hours:\n    {message.silence}" if message.silence else "",
         f"Notification {message.id}",
     ]
     return clean("\n\n".join(part for part in parts if part), MAX_CHARACTERS, lines=True) + "\n"
@@ -120,9 +126,9 @@ def _links(message: Message, accent: str) -> str:
 
 
 def _footer(message: Message) -> str:
+    silence = f'<code style="color:#344054">{_show(message.silence)}</code><br>'
+    how = f"To silence this alert for two hours:<br>{silence}" if message.silence else ""
     return (
         f'<p style="margin:8px 0 0;padding-top:12px;border-top:1px solid #eaecf0;font-size:12px;{_MUTED}">'
-        "To silence this alert for two hours:<br>"
-        f'<code style="color:#344054">{_show(message.silence)}</code><br>'
-        f"Notification {_show(message.id)}</p>"
+        f"{how}Notification {_show(message.id)}</p>"
     )

@@ -6,6 +6,7 @@ is open, changes the incident that is there. The routing key is a secret; it tra
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -67,7 +68,13 @@ class PagerDutyChannel:
         self._poster = Poster(config.events_url, ca_file=config.ca_file, allow_loopback=allow_loopback)
 
     def send(self, message: Message) -> SendResult:
-        """Send one event; PagerDuty accepts it with 202."""
+        """Send one event; PagerDuty accepts it with 202. A test triggers an incident and resolves it at once."""
+        result = self._post(message)
+        if message.kind is Kind.TEST and isinstance(result, Delivered):
+            return self._post(replace(message, kind=Kind.RESOLVED))
+        return result
+
+    def _post(self, message: Message) -> SendResult:
         body = {"routing_key": self._key.get_secret_value(), **event(message)}
         reply = self._poster.post(orjson.dumps(body))
         if not isinstance(reply, Reply):
@@ -108,5 +115,6 @@ def _details(message: Message) -> dict[str, str]:
     ]
     if message.chart is not None:
         pairs.append(("Chart", f"{message.chart.sparkline} {message.chart.caption}"))
-    pairs += [("To silence", message.silence), ("Notification", message.id)]
+    pairs += [("To silence", message.silence)] if message.silence else []
+    pairs.append(("Notification", message.id))
     return {clean(name, 200): clean(value, TEXT, lines=True) for name, value in pairs}

@@ -24,7 +24,13 @@ MAX_NOTES = 10
 MAX_ACTIONS = 6
 URL = 2000
 
-_COLOURS = {Kind.FIRING: "Attention", Kind.RESOLVED: "Good", Kind.NO_DATA: "Default", Kind.ERROR: "Warning"}
+_COLOURS = {
+    Kind.FIRING: "Attention",
+    Kind.RESOLVED: "Good",
+    Kind.NO_DATA: "Default",
+    Kind.ERROR: "Warning",
+    Kind.TEST: "Accent",
+}
 _RELAY_FAILED = b"Webhook message delivery failed"
 """How older webhooks begin their answer 200 when Teams itself did not take the card."""
 
@@ -82,7 +88,7 @@ def card(message: Message, limit: int) -> dict[str, Any]:
             for name, text in message.notes[:MAX_NOTES]
         ),
         *_examples(message, limit),
-        _text([_run(f"To silence: {message.silence}", limit, fontType="Monospace", size="Small")], separator=True),
+        *_silence(message, limit),
         _text([_run(f"Notification {message.id}", limit, isSubtle=True, size="Small")]),
     ]
     links = [(name, url) for name, url in message.links if len(url) <= URL]
@@ -96,6 +102,12 @@ def card(message: Message, limit: int) -> dict[str, Any]:
         "body": body,
         "actions": actions,
     }
+
+
+def _silence(message: Message, limit: int) -> list[dict[str, Any]]:
+    if not message.silence:
+        return []
+    return [_text([_run(f"To silence: {message.silence}", limit, fontType="Monospace", size="Small")], separator=True)]
 
 
 def _envelope(content: dict[str, Any]) -> dict[str, Any]:

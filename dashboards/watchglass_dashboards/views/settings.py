@@ -9,6 +9,7 @@ import streamlit as st
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.channels_panel import channels_panel
 from watchglass_dashboards.ui.keys_panel import keys_panel
 from watchglass_dashboards.ui.layout import card, nothing
 from watchglass_dashboards.ui.prices_panel import prices_panel
@@ -35,7 +36,7 @@ def page() -> None:
         label_visibility="collapsed",
     )
     draw = {
-        "Channels": lambda: _channels(found.sections.get("alerts", {}).get("channels", {})),
+        "Channels": lambda: channels_panel(found.sections.get("alerts", {}).get("channels", {})),
         "Prices": prices_panel,
         "Redaction": lambda: _redaction(found.sections.get("collector", {}).get("redaction", {})),
         "Retention": _retention,
@@ -45,30 +46,6 @@ def page() -> None:
         "Users": users_panel,
     }
     draw[name]()
-
-
-def _channels(channels: Mapping[str, Any]) -> None:
-    delivered = {row["channel"]: row for row in read(pages_settings.channel_outcomes)}
-    rows = [
-        {
-            "channel": one_line(name, 80),
-            "type": one_line(settings.get("type", ""), 40),
-            "last": delivered.get(name, {}).get("last_time"),
-            "outcome": one_line(delivered.get(name, {}).get("last_outcome", ""), 40) or None,
-            "error": one_line(delivered.get(name, {}).get("last_error", ""), 200) or None,
-        }
-        for name, settings in channels.items()
-    ]
-    with card("Channels", "[alerts.channels] of the configuration file", rows=rows, key="channels"):
-        if not rows:
-            nothing("No channel yet. Add [alerts.channels.NAME] to the configuration file: see docs/channels.md.")
-            return
-        config = st.column_config
-        st.dataframe(rows, hide_index=True, placeholder=format.GAP, key="table_channels", column_config={
-            "channel": config.TextColumn("Channel"), "type": config.TextColumn("Type"),
-            "last": config.DatetimeColumn("Last message", format="distance"),
-            "outcome": config.TextColumn("What became of it"), "error": config.TextColumn("Error"),
-        })  # fmt: skip
 
 
 def _redaction(redaction: Mapping[str, Any]) -> None:

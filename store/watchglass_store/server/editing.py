@@ -20,13 +20,14 @@ TABLES = frozenset(
         "evaluator_settings",
         "judge_rubrics",
         "model_catalog",
+        "page_requests",
         "prices",
         "references",
         "saved_views",
         "silences",
     }
 )
-"""Tables of settings that a person edits, and the log of who did. Each change is a new row."""
+"""Tables of settings that a person edits, the log of who did, and what pages ask of other parts. Each is a new row."""
 FORMAT = "Native"
 MAX_BYTES = 4 << 20
 """Of one insert's data. A reference answer or a rule is a few kilobytes."""

@@ -1,0 +1,93 @@
+"""What pages ask of other parts, and the alert engine's answers to those about channels."""
+
+from datetime import datetime
+from typing import Any
+
+from watchglass_store.client import Store
+
+CHANNEL_TEST = "channel_test"
+
+
+def add_request(store: Store, *, id: str, kind: str, target: str, content: str, author: str, now: datetime) -> None:
+    """Ask for something; whoever does it looks every second or two."""
+    row = {"id": id, "time": now, "kind": kind, "target": target, "content": content, "author": author}
+    store.insert("page_requests", [row])
+
+
+def untaken_tests(store: Store, *, since: datetime, limit: int = 20) -> list[dict[str, Any]]:
+    """Tests of channels, asked for since a time, that no engine has taken: id, target, author; oldest first."""
+    return store.query(
+        """
+        SELECT id, target, author FROM page_requests AS r
+        WHERE kind = 'channel_test' AND r.time >= {since:DateTime64(3, 'UTC')}
+              AND id NOT IN (SELECT request_id FROM channel_tests AS t WHERE t.time >= {since:DateTime64(3, 'UTC')})
+        ORDER BY r.time, id LIMIT {limit:UInt32}
+        """,
+        {"since": since, "limit": limit},
+    )
+
+
+def note_test(store: Store, request_id: str, *, engine: str, outcome: str, reason: str, now: datetime) -> None:
+    """Write down what became of a test; of each outcome the first that is written stays.
+
+    Args:
+        store: where to.
+        request_id: which test.
+        engine: who writes.
+        outcome: 'sending', 'delivered' or 'refused'.
+        reason: why it was refused.
+        now: the time.
+    """
+    row = {"request_id": request_id, "time": now, "engine": engine, "outcome": outcome, "reason": reason}
+    store.insert("channel_tests", [row], deduplication_token=f"channel-test-{request_id}-{outcome}")
+
+
+def taken_by(store: Store, request_id: str) -> str:
+    """The engine that took a test."""
+    rows = store.query(
+        "SELECT engine FROM channel_tests WHERE request_id = {id:String} AND outcome = 'sending' "
+        "ORDER BY time, engine LIMIT 1",
+        {"id": request_id},
+    )
+    return str(rows[0]["engine"]) if rows else ""
+
+
+def tests_taken(store: Store, target: str, *, since: datetime) -> int:
+    """How many tests of a channel were taken since a time."""
+    rows = store.query(
+        """
+        SELECT toInt64(uniqExact(request_id)) AS n FROM channel_tests AS t
+        WHERE t.time >= {since:DateTime64(3, 'UTC')} AND request_id IN (
+            SELECT id FROM page_requests WHERE kind = 'channel_test' AND target = {target:String}
+        )
+        """,
+        {"target": target, "since": since},
+    )
+    return int(rows[0]["n"])
+
+
+def last_tests(store: Store) -> list[dict[str, Any]]:
+    """The last test of each channel: channel, id, asked_at, author, outcome ('' = not taken), reason and time."""
+    return store.query(
+        """
+        SELECT r.target AS channel, r.id AS id, r.asked_at AS asked_at, r.author AS author,
+               argMax(t.outcome, (t.time, t.outcome != 'sending')) AS outcome,
+               argMax(t.reason, (t.time, t.outcome != 'sending')) AS reason, max(t.time) AS time
+        FROM (
+            SELECT target, id, q.time AS asked_at, author FROM page_requests AS q
+            WHERE kind = 'channel_test' ORDER BY q.time DESC, id LIMIT 1 BY target LIMIT 200
+        ) AS r
+        LEFT JOIN channel_tests AS t ON t.request_id = r.id
+        GROUP BY channel, id, asked_at, author ORDER BY channel
+        """
+    )
+
+
+def answer_to_test(store: Store, request_id: str) -> dict[str, Any] | None:
+    """What became of a test: outcome ('sending', 'delivered' or 'refused'), reason and time; None = nobody took it."""
+    rows = store.query(
+        "SELECT outcome, reason, t.time AS time FROM channel_tests AS t WHERE request_id = {id:String} "
+        "ORDER BY t.time DESC, outcome = 'sending' LIMIT 1",
+        {"id": request_id},
+    )
+    return rows[0] if rows else None
