@@ -35,7 +35,12 @@ def ask(as_whom: str, query: Callable[Concatenate[Store, P], R], *args: P.args, 
 
 def ask_now(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Answer of a query function as it is now, from no cache."""
-    return query(_store(os.environ[SOURCE_VARIABLE]), *args, **kwargs)
+    return query(reader(), *args, **kwargs)
+
+
+def reader() -> Store:
+    """The connection that reads, for what needs a store itself."""
+    return _store(os.environ[SOURCE_VARIABLE])
 
 
 def editor() -> Editor:

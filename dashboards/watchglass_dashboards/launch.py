@@ -31,7 +31,7 @@ def command(installation: Installation, store_config: StoreConfig, data_dir: Pat
     config = installation.config
     oidc = config.auth.oidc if config.auth.mode == "oidc" else None
     if oidc and importlib.util.find_spec("authlib") is None:
-        raise CannotStart("dashboard.auth.mode = 'oidc' needs a package: pip install 'streamlit[auth]'")
+        raise CannotStart("dashboard.auth.mode = 'oidc' needs a package: pip install 'watchglass-server[oidc]'")
     for variable in (oidc.client_secret_env if oidc else "", config.collector_key_env):
         if variable and not os.environ.get(variable):
             raise CannotStart(f"the dashboard's settings name the environment variable {variable}, which is not set")

@@ -82,7 +82,7 @@ PAGES: dict[str, PageInfo] = {
         "Compare",
         ":material/compare_arrows:",
         "Quality",
-        "Two models, prompt versions, services or times side by side, with 95 % intervals",
+        "Two models, prompt versions, services, releases or times side by side, with 95 % intervals",
     ),
     "review": PageInfo(
         "watchglass_dashboards.views.review:page",

@@ -52,11 +52,12 @@ class RuleDesk(Protocol):
 def rule_desk() -> RuleDesk | None:
     """The desk that this process was told of; None where it was told of none."""
     target = os.environ.get(RULE_DESK_VARIABLE, "")
-    return _load(target) if target else None
-
-
-@lru_cache(maxsize=2)
-def _load(target: str) -> RuleDesk:
-    module, _, name = target.partition(":")
-    desk: RuleDesk = getattr(import_module(module), name)()
+    desk: RuleDesk | None = load_desk(target) if target else None
     return desk
+
+
+@lru_cache(maxsize=4)
+def load_desk(target: str) -> Any:
+    """An object of the class 'module:Class'."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)()

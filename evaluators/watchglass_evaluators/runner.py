@@ -18,6 +18,7 @@ from watchglass_evaluators import registry
 from watchglass_evaluators.config import EvaluatorsConfig
 from watchglass_evaluators.drift import DriftRunner
 from watchglass_evaluators.judge.factory import JudgeFactory
+from watchglass_evaluators.judge.preview import Previewer
 from watchglass_evaluators.lane import Lane
 from watchglass_evaluators.progress import Shard
 from watchglass_evaluators.report import RunReport
@@ -53,6 +54,7 @@ class Runner:
         self._stop = threading.Event()
         name = worker or uuid.uuid4().hex
         judges = JudgeFactory(config, store, clock=clock, pause=pause or (lambda s: self._stop.wait(s)))
+        self._previewer = Previewer(store, config, judges.judge_of, clock=clock, worker=f"{name}-previews")
         batch_calls = min(config.batch_calls, config.judge.batch_calls)
         self._lanes = [
             Lane(store, config, partial(registry.load, models=config.models), judges=False, clock=clock, worker=name),
@@ -87,6 +89,8 @@ class Runner:
         if self._config.monitors and Shard.parse(self._config.shard).index == 0:
             drift = DriftRunner(self._store, self._config, clock=self._clock)
             threading.Thread(target=drift.run_forever, args=(stop,), name="drift", daemon=True).start()
+        if Shard.parse(self._config.shard).index == 0:
+            threading.Thread(target=self._previewer.run_forever, args=(stop,), name="previews", daemon=True).start()
         logger.info("evaluating shard %s", self._config.shard)
         with ThreadPoolExecutor(len(self._lanes)) as pool:
             try:

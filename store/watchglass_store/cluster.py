@@ -18,7 +18,7 @@ LOCAL = "_local"
 WRITE_SETTINGS = {"insert_quorum": "auto", "distributed_foreground_insert": "1"}
 """An insert is answered when most replicas of the shard have it, and not when it is queued."""
 _TRACE_ID = re.compile(r"^\s*(TraceId|trace_id) String", re.MULTILINE)
-_EVERYWHERE = frozenset({"evaluation_log", "alert_events", "judge_ledger", "judge_verdicts"})
+_EVERYWHERE = frozenset({"evaluation_log", "alert_events", "judge_ledger", "judge_previews", "judge_verdicts"})
 """Written in small numbers and read whole, although they name traces."""
 _TABLE_FOLLOWS = frozenset({"FROM", "JOIN", "TO", "INTO"})
 _BEFORE_THE_NAME = frozenset(

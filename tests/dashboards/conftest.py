@@ -46,6 +46,7 @@ TALKS = (
     ("Can I downgrade in the middle of a month and keep my history?",
      "Yes. The change applies from the next invoice, and nothing is deleted."),
 )  # fmt: skip
+PROVIDERS = {"gpt-4.1-mini": "openai", "claude-sonnet-4.5": "anthropic", "qwen/qwen3-32b": "self-hosted"}
 MODELS = (("gpt-4.1-mini", 0.8, 0.0009), ("claude-sonnet-4.5", 1.7, 0.0054), ("qwen/qwen3-32b", 1.1, None))
 
 
@@ -111,6 +112,7 @@ def _add(seed: Seed, trace: str, span: str, parent: str, start: datetime, durati
                 "user_id": f"user-{int(trace[:4], 16) % 97}",
                 "conversation_id": f"conversation-{int(trace[:6], 16) % 400}",
                 "prompt_version": "v13",
+                "service_version": "1.4.1" if start < seed.now - timedelta(hours=12) else "1.4.2",
                 **_CALL,
                 **call,
             }
@@ -150,7 +152,7 @@ def _trace(seed: Seed, dice: random.Random, start: datetime, number: int) -> Non
     )  # fmt: skip
     _add(
         seed, trace, ids[2], ids[0], start + timedelta(milliseconds=100), wait_s,
-        name=f"chat {model}", operation_name="chat", provider_name=model.split("-")[0], request_model=model,
+        name=f"chat {model}", operation_name="chat", provider_name=PROVIDERS[model], request_model=model,
         response_model=model, request_temperature=0.2, usage_counted=1, usage_input_tokens=tokens_in,
         usage_output_tokens=tokens_out, time_to_first_token_s=wait_s * 0.3 if number % 2 else None,
         cost_usd=None if price is None else price * dice.uniform(0.6, 1.5),

@@ -9,8 +9,8 @@ import pytest
 
 from watchglass_dashboards import DashboardConfig, Installation, access
 from watchglass_dashboards.access import Actor
-from watchglass_dashboards.ui.evaluator_form import choices_of
 from watchglass_dashboards.ui.evaluator_table import merged
+from watchglass_dashboards.ui.rubric_form import choices_of
 from watchglass_evaluators import registry
 from watchglass_store import StoreConfig, connect
 from watchglass_store.address import Address

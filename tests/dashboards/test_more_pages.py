@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from watchglass_dashboards import DashboardConfig, Installation
+from watchglass_collector.assembly.desk import Desk
+from watchglass_dashboards import PRICE_DESK_VARIABLE, DashboardConfig, Installation
 from watchglass_dashboards.config import AuthConfig
 from watchglass_dashboards.spool import waiting
 from watchglass_dashboards.ui.format import count
@@ -150,7 +151,7 @@ def test_a_user_is_made_on_the_page(view, fresh):
 
 def test_a_price_is_set_on_the_page(view, fresh):
     source, store = fresh
-    page = view("settings", source=source, section="Prices")
+    page = view("settings", source=source, section="Models and prices")
     healthy(page)
     page.text_input[0].input("my-model")
     page.number_input[0].set_value(1.5)
@@ -159,6 +160,30 @@ def test_a_price_is_set_on_the_page(view, fresh):
     (price,) = prices.current(store)
     assert (price["model"], price["input_usd"], price["output_usd"]) == ("my-model", 1.5, None)
     assert [row["action"] for row in store.query("SELECT action FROM audit_log")] == ["price.set"]
+    page.selectbox[-1].select(0)
+    page.button[[b.label for b in page.button].index("Take it away")].click().run()
+    healthy(page)
+    assert prices.current(store) == []
+    assert [row["action"] for row in store.query("SELECT action FROM audit_log ORDER BY time")][1:] == ["price.delete"]
+
+
+def test_models_are_listed_with_their_price_and_those_without_one_stand_first(view, seeded, seeded_reader, monkeypatch):
+    monkeypatch.setenv(PRICE_DESK_VARIABLE, "watchglass_collector.assembly.desk:Desk")
+    page = view("settings", section="Models and prices")
+    healthy(page)
+    frame = page.dataframe[0].value
+    calls = {}
+    for chat in seeded.seed.chats:
+        calls[chat["response_model"]] = calls.get(chat["response_model"], 0) + 1
+    assert dict(zip(frame["model"], frame["calls"], strict=True)) == calls
+    assert frame["model"].iloc[0] == "qwen/qwen3-32b"
+    assert frame["unpriced"].iloc[0] == calls["qwen/qwen3-32b"]
+    by_model = frame.set_index("model")
+    (price,) = Desk().in_force(seeded_reader, [("openai", "gpt-4.1-mini")], seeded.seed.now.date())
+    assert by_model.loc["gpt-4.1-mini", "input"] == price["input_usd"] > 0
+    assert by_model.loc["gpt-4.1-mini", "source"] == price["source"]
+    assert by_model.loc["qwen/qwen3-32b", "source"] == "no price"
+    assert "calls have no price" in page.warning[0].value
 
 
 @pytest.fixture

@@ -252,6 +252,20 @@ def test_compare_shows_both_sides(view, seeded):
     assert "B is **better on" in page.markdown[-1].value or any("B is **better on" in m.value for m in page.markdown)
 
 
+def test_compare_takes_the_last_two_releases_of_a_service(view, seeded):
+    page = view("compare", range="24h", by="Service versions", service="support-bot")
+    assert not page.exception
+    assert [box.value for box in page.selectbox[-2:]] == ["support-bot 1.4.1", "support-bot 1.4.2"]
+    numbers = page.dataframe[0].value.set_index("measure")
+    since = seeded.seed.now - timedelta(hours=24)
+    mine = [c for c in seeded.seed.chats if c["service_name"] == "support-bot" and c["start_time"] >= since]
+    by_release = [sum(call["service_version"] == version for call in mine) for version in ("1.4.1", "1.4.2")]
+    assert [numbers.loc["error rate", "n_a"], numbers.loc["error rate", "n_b"]] == by_release
+    scored = {score["span_id"] for score in seeded.seed.scores if score["name"] == "profanity"}
+    with_score = [sum(c["service_version"] == v and c["span_id"] in scored for c in mine) for v in ("1.4.1", "1.4.2")]
+    assert [numbers.loc["profanity", "n_a"], numbers.loc["profanity", "n_b"]] == with_score
+
+
 def test_compare_takes_now_and_before(view):
     page = view("compare", range="24h", by="Now and before")
     healthy(page)

@@ -164,12 +164,22 @@ def dashboard(context: Context) -> None:
     \b
     watchglass dashboard --data /var/lib/watchglass
     """
-    from watchglass_dashboards import RULE_DESK_VARIABLE, CannotStart, command
+    from watchglass_dashboards import (
+        JUDGE_DESK_VARIABLE,
+        PRICE_DESK_VARIABLE,
+        RULE_DESK_VARIABLE,
+        CannotStart,
+        command,
+    )
 
     die_with_parent()
     try:
         argv, environment = command(installation(context), context.settings.store, context.data_dir)
     except (CannotStart, ValueError) as error:
         fail(str(error), EXIT_USAGE)
-    desk = {RULE_DESK_VARIABLE: "watchglass_alerts.desk:Desk"}
-    os.execve(argv[0], argv, {**os.environ, **environment, **desk})
+    desks = {
+        RULE_DESK_VARIABLE: "watchglass_alerts.desk:Desk",
+        JUDGE_DESK_VARIABLE: "watchglass_evaluators.judge.desk:Desk",
+        PRICE_DESK_VARIABLE: "watchglass_collector.assembly.desk:Desk",
+    }
+    os.execve(argv[0], argv, {**os.environ, **environment, **desks})

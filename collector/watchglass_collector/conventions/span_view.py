@@ -149,6 +149,7 @@ def _calls(lookup: Lookup) -> str:
         "context_text": f"nullIf({context_text('documents')}, '')",
         "environment": "coalesce(nullIf(span.resource['deployment.environment.name'], ''), "
         "nullIf(span.resource['deployment.environment'], ''))",
+        "service_version": "nullIf(span.resource['service.version'], '')",
         "claimed_project": "coalesce(nullIf(span.resource['openinference.project.name'], ''), "
         "nullIf(span.resource['service.namespace'], ''))",
         "error_type": "error",

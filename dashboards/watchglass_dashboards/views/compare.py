@@ -1,4 +1,4 @@
-"""Compare: two models, prompt versions, services, environments or times side by side, with 95 % intervals."""
+"""Compare: two models, prompt versions, services, releases, environments or times side by side, with 95 % intervals."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ _COLUMNS: dict[str, Column] = {
     "Models": "model",
     "Prompt versions": "prompt_version",
     "Services": "service_name",
+    "Service versions": "service_version",
     "Environments": "environment",
 }
 _TIME = "Now and before"
@@ -80,11 +81,12 @@ def _sides(scope: Scope) -> Sides | None:
         known = read(queries.values, scope, column)
         if len(known) >= 2:
             names = [option(value) for value in known]
+            older, newer = (1, 0) if column == "service_version" else (0, 1)
             a = st.selectbox(
-                "A (baseline)", names, index=0, key="a", bind="query-params", format_func=option, width=240
+                "A (baseline)", names, index=older, key="a", bind="query-params", format_func=option, width=240
             )
             b = st.selectbox(
-                "B (candidate)", names, index=1, key="b", bind="query-params", format_func=option, width=240
+                "B (candidate)", names, index=newer, key="b", bind="query-params", format_func=option, width=240
             )
             if a != b:
                 return Sides(column, known[names.index(a)], known[names.index(b)])
@@ -112,11 +114,11 @@ def _numbers(compared: Sequence[Compared]) -> None:
         [
             {
                 "measure": one.name,
+                "verdict": one.verdict,
+                "change": one.relative[0] if one.relative else None,
                 "a": one.a,
                 "b": one.b,
                 "unit": one.unit,
-                "change": one.relative[0] if one.relative else None,
-                "verdict": one.verdict,
                 "n_a": one.n_a,
                 "n_b": one.n_b,
             }
@@ -130,12 +132,12 @@ def _numbers(compared: Sequence[Compared]) -> None:
         placeholder="—",
         height=39 + 35 * len(shown),
         column_config={
-            "measure": config.TextColumn("Measure", width=165, pinned=True),
+            "measure": config.TextColumn("Measure", width=150, pinned=True),
             "a": config.NumberColumn("A", format="%.3g", width=70),
             "b": config.NumberColumn("B", format="%.3g", width=70),
             "unit": config.TextColumn("Unit", width=60),
             "change": config.NumberColumn("Change", format="percent", width=70),
-            "verdict": config.TextColumn("Verdict", width=125),
+            "verdict": config.TextColumn("Verdict", width=118),
             "n_a": config.NumberColumn("n of A", format="localized", width=65),
             "n_b": config.NumberColumn("n of B", format="localized", width=65),
         },

@@ -10,10 +10,13 @@ import streamlit as st
 
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
+from watchglass_dashboards.judge_desk import judge_desk
 from watchglass_dashboards.ui import evaluator_form, format
 from watchglass_dashboards.ui.evaluator_table import JUDGE, Evaluator, filter_text, frame, merged
 from watchglass_dashboards.ui.filters import selection, viewer_zone
 from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
+from watchglass_dashboards.ui.rubric_form import Rubric, in_force, rubric_form
+from watchglass_dashboards.ui.rubric_preview import rubric_preview
 from watchglass_dashboards.ui.text import one_line, option, untrusted
 from watchglass_store.queries import evaluator_settings, judge_rubrics
 from watchglass_store.queries import pages_evaluators as queries
@@ -40,9 +43,10 @@ def page() -> None:
         )
     if chosen == _NEW:
         with card("A new judge", "a model that answers by your rubric"):
-            evaluator_form.rubric_form("", None)
+            tried = rubric_form("", None)
+        _try(tried, scope)
         return
-    _one(evaluators[names.index(chosen)], rubrics)
+    _try(_one(evaluators[names.index(chosen)], rubrics), scope)
     _problems(scope)
 
 
@@ -107,7 +111,15 @@ def _table(evaluators: Sequence[Evaluator]) -> None:
     )
 
 
-def _one(one: Evaluator, rubrics: Mapping[str, Mapping[str, Any]]) -> None:
+def _try(tried: tuple[str, Rubric] | None, scope: Scope) -> None:
+    desk = judge_desk()
+    if tried and desk:
+        rubric_preview(desk, *tried, scope)
+
+
+def _one(one: Evaluator, rubrics: Mapping[str, Mapping[str, Any]]) -> tuple[str, Rubric] | None:
+    """One evaluator; returns the rubric that is to be tried, where one is."""
+    tried = None
     name = one.name.removeprefix(JUDGE)
     is_judge = one.name.startswith(JUDGE)
     left, right = st.columns([1, 1.2], gap="small")
@@ -119,10 +131,15 @@ def _one(one: Evaluator, rubrics: Mapping[str, Mapping[str, Any]]) -> None:
         if is_judge:
             with card("Rubric", "each version is a series of scores of its own"):
                 if name not in rubrics:
-                    st.caption("It comes with Watchglass or the settings file; what you save here comes before that.")
-                evaluator_form.rubric_form(name, rubrics.get(name))
+                    st.caption(
+                        "It comes with Watchglass or the settings file; what you save here comes before that."
+                        if in_force(name, None)
+                        else "It compares two answers, which no rubric here can; one that you save replaces it."
+                    )
+                tried = rubric_form(name, rubrics.get(name))
             _verdicts(one.name)
         _history(one.name)
+    return tried
 
 
 def _verdicts(name: str) -> None:

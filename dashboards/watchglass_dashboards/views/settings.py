@@ -17,7 +17,7 @@ from watchglass_dashboards.ui.text import clean, one_line
 from watchglass_dashboards.ui.users_panel import users_panel
 from watchglass_store.queries import pages_health, pages_settings
 
-_SECTIONS = ("Channels", "Prices", "Redaction", "Retention", "Changes", "All settings", "API keys", "Users")
+_SECTIONS = ("Channels", "Models and prices", "Redaction", "Retention", "Changes", "All settings", "API keys", "Users")
 
 
 def page() -> None:
@@ -37,7 +37,7 @@ def page() -> None:
     )
     draw = {
         "Channels": lambda: channels_panel(found.sections.get("alerts", {}).get("channels", {})),
-        "Prices": prices_panel,
+        "Models and prices": prices_panel,
         "Redaction": lambda: _redaction(found.sections.get("collector", {}).get("redaction", {})),
         "Retention": _retention,
         "Changes": _changes,

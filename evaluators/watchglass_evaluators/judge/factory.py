@@ -1,6 +1,7 @@
 """Makes the judges of the settings. One endpoint, one limiter and one breaker for all of them."""
 
 import os
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -23,7 +24,7 @@ from watchglass_store.queries.judge_rubrics import current_rubrics
 
 
 class JudgeFactory:
-    """Makes judges that share an endpoint; nothing is looked at before the first is made."""
+    """Makes judges that share an endpoint; nothing is looked at before the first is made. Thread-safe."""
 
     def __init__(
         self, config: EvaluatorsConfig, store: Store, *, clock: Callable[[], datetime], pause: Callable[[float], bool]
@@ -41,6 +42,7 @@ class JudgeFactory:
         self._clock = clock
         self._pause = pause
         self._asker: Asker | None = None
+        self._lock = threading.Lock()
 
     def make(self, name: str) -> Judge:
         """Make the judge called judge_RUBRIC.
@@ -48,9 +50,19 @@ class JudgeFactory:
         Raises:
             EvaluatorUnavailable: a setting is missing, or the store is away.
         """
-        if self._asker is None:
-            self._asker = self._make_asker()
-        config, rubric = self._config, rubric_of(self._config, self._store, name.removeprefix(PREFIX))
+        return self.judge_of(rubric_of(self._config, self._store, name.removeprefix(PREFIX)))
+
+    def judge_of(self, rubric: Rubric) -> Judge:
+        """Make the judge that asks a rubric, stored or not.
+
+        Raises:
+            EvaluatorUnavailable: a setting is missing, or the store is away.
+        """
+        with self._lock:
+            if self._asker is None:
+                self._asker = self._make_asker()
+            asker = self._asker
+        config, name = self._config, PREFIX + rubric.name
         settings = config.model_dump(
             mode="json",
             include={"votes", "temperature", "seed", "logprobs", "max_output_tokens"}
@@ -70,7 +82,7 @@ class JudgeFactory:
             queries.add_version(self._store, row | {"definition": definition})
         except StoreError as error:
             raise EvaluatorUnavailable(f"the store: {error}") from None
-        return Judge(rubric, self._asker, ledger, cascade=config.only_when.get(rubric.name))
+        return Judge(rubric, asker, ledger, cascade=config.only_when.get(rubric.name))
 
     def _make_asker(self) -> Asker:
         config = self._config
@@ -123,15 +135,16 @@ def rubric_of(config: JudgeConfig, store: Store, name: str) -> Rubric:
         raise EvaluatorUnavailable(f"the store: {error}") from None
     if stored is not None:
         keys = ("prompt", "choices", "direction", "columns")
-        return _own_rubric(name, CustomRubric.model_validate({key: stored[key] for key in keys}))
+        return own_rubric(name, CustomRubric.model_validate({key: stored[key] for key in keys}))
     if name in config.custom:
-        return _own_rubric(name, config.custom[name])
+        return own_rubric(name, config.custom[name])
     if name in BUILTIN:
         return BUILTIN[name]
     raise EvaluatorUnavailable(f"there is no rubric {name!r}: write one with `watchglass evaluators rubric {name}`")
 
 
-def _own_rubric(name: str, own: CustomRubric) -> Rubric:
+def own_rubric(name: str, own: CustomRubric) -> Rubric:
+    """A rubric as people write it."""
     return Rubric(
         name=name,
         question=own.prompt,

@@ -1,11 +1,13 @@
-"""What pages ask of other parts, and the alert engine's answers to those about channels."""
+"""What pages ask of other parts, and what those answer."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from watchglass_store.client import Store
 
 CHANNEL_TEST = "channel_test"
+JUDGE_PREVIEW = "judge_preview"
 
 
 def add_request(store: Store, *, id: str, kind: str, target: str, content: str, author: str, now: datetime) -> None:
@@ -91,3 +93,42 @@ def answer_to_test(store: Store, request_id: str) -> dict[str, Any] | None:
         {"id": request_id},
     )
     return rows[0] if rows else None
+
+
+def untaken_previews(store: Store, *, since: datetime, limit: int = 20) -> list[dict[str, Any]]:
+    """Previews of rubrics, asked for since a time, that no worker has taken: id, target, content; oldest first."""
+    return store.query(
+        """
+        SELECT id, target, content FROM page_requests AS r
+        WHERE kind = 'judge_preview' AND r.time >= {since:DateTime64(3, 'UTC')}
+              AND id NOT IN (SELECT request_id FROM judge_previews AS p WHERE p.time >= {since:DateTime64(3, 'UTC')})
+        ORDER BY r.time, id LIMIT {limit:UInt32}
+        """,
+        {"since": since, "limit": limit},
+    )
+
+
+def note_preview(store: Store, rows: Sequence[Mapping[str, Any]], *, token: str) -> None:
+    """Write down that a preview was taken, or what came of it; of one token the first write stays."""
+    store.insert("judge_previews", rows, deduplication_token=token)
+
+
+def preview_taken_by(store: Store, request_id: str) -> str:
+    """The worker that took a preview; '' = none."""
+    rows = store.query(
+        "SELECT worker FROM judge_previews WHERE request_id = {id:String} AND outcome = 'taken' "
+        "ORDER BY time, worker LIMIT 1",
+        {"id": request_id},
+    )
+    return str(rows[0]["worker"]) if rows else ""
+
+
+def answers_to_preview(store: Store, request_id: str) -> list[dict[str, Any]]:
+    """All that is known of a preview: outcome, trace_id, span_id, value, verdict, explanation, reason, cost_usd."""
+    return store.query(
+        """
+        SELECT outcome, trace_id, span_id, value, verdict, explanation, reason, cost_usd FROM judge_previews AS p
+        WHERE request_id = {id:String} ORDER BY p.time, outcome = 'done', trace_id, span_id LIMIT 100
+        """,
+        {"id": request_id},
+    )

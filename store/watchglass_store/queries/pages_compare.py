@@ -10,9 +10,11 @@ from typing import Any, Literal
 from watchglass_store import Store
 from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
 
-Column = Literal["model", "prompt_version", "service_name", "environment"]
-COLUMNS: tuple[Column, ...] = ("model", "prompt_version", "service_name", "environment")
+Column = Literal["model", "prompt_version", "service_name", "service_version", "environment"]
+COLUMNS: tuple[Column, ...] = ("model", "prompt_version", "service_name", "service_version", "environment")
 
+# Two services count their versions by themselves.
+_RELEASE = "concat(service_name, ' ', service_version)"
 _MODEL = "if(response_model != '', response_model, request_model)"
 
 
@@ -29,7 +31,7 @@ class Sides:
         """SQL: 1 for side b, 0 for side a, NULL for neither. Names are ours, values are bound."""
         if self.column == "time":
             return f"toNullable({time} >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC'))"
-        column = model if self.column == "model" else self.column
+        column = {"model": model, "service_version": _RELEASE}.get(self.column, self.column)
         return f"multiIf({column} = {{side_b:String}}, 1, {column} = {{side_a:String}}, 0, NULL)"
 
     def parameters(self, scope: Scope) -> dict[str, Any]:
@@ -51,11 +53,26 @@ def values(store: Store, scope: Scope, column: Column, *, limit: int = 100) -> l
     """
     if column not in COLUMNS:
         raise ValueError(f"cannot compare by {column!r}; expected one of {', '.join(COLUMNS)}")
+    if column == "service_version":
+        return _releases(store, scope, limit)
     where, parameters = conditions(scope, "minute")
     rows = store.query(
         f"""
         SELECT {column} AS choice FROM llm_calls_1m WHERE {where} AND {column} != ''
         GROUP BY choice ORDER BY sum(calls) DESC, choice LIMIT {{limit:UInt32}}
+        """,
+        {**parameters, "limit": limit},
+    )
+    return [row["choice"] for row in rows]
+
+
+def _releases(store: Store, scope: Scope, limit: int) -> list[str]:
+    """'SERVICE VERSION', newest first: the older of two releases is usually what the newer is compared with."""
+    where, parameters = conditions(scope, "start_time", model=f"({_MODEL})")
+    rows = store.query(
+        f"""
+        SELECT {_RELEASE} AS choice FROM llm_calls AS c WHERE {where} AND {HOURS} AND service_version != ''
+        GROUP BY choice ORDER BY min(c.start_time) DESC, choice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
     )
@@ -101,13 +118,17 @@ def calls(store: Store, scope: Scope, sides: Sides) -> dict[bool, dict[str, Any]
 def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> list[dict[str, Any]]:
     """Each score on each side: name, evaluator, better, is_b, n, mean, variance; of the newest version."""
     where, parameters = conditions(sides.range(scope), "call_time", by_operation=False)
+    side = sides.expression("call_time", "model")
+    if sides.column == "service_version":  # a score does not say which release it is of; its call does
+        calls_where, of_calls = _calls_where(scope, sides)
+        side, parameters = _side_by_call(calls_where), {**of_calls, **parameters}
     return store.query(
         f"""
         SELECT name, evaluator, assumeNotNull(side) AS is_b, any(direction) AS better, toInt64(count()) AS n,
                avg(value) AS mean, varSamp(value) AS variance
         FROM (
             SELECT name, evaluator, direction, assumeNotNull(value) AS value,
-                   {sides.expression("call_time", "model")} AS side
+                   {side} AS side
             FROM scores FINAL
             WHERE {where} AND value IS NOT NULL AND (name, evaluator, evaluator_version) IN (
                 SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where}
@@ -119,6 +140,13 @@ def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> lis
         """,
         {**parameters, **sides.parameters(scope), "limit": limit},
     )
+
+
+def _side_by_call(where: str) -> str:
+    """SQL on `scores`: the side that its call is on."""
+    of = f"SELECT trace_id, span_id FROM llm_calls WHERE {where} AND {_RELEASE}"
+    chosen = [f"(trace_id, span_id) IN ({of} = {{side_{side}:String}})" for side in ("b", "a")]
+    return f"multiIf({chosen[0]}, 1, {chosen[1]}, 0, NULL)"
 
 
 def latencies(store: Store, scope: Scope, sides: Sides, per_decade: int = 16) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import milliseconds
+from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
+
+_MODEL = "if(response_model != '', response_model, request_model)"
 
 
 def activity(store: Store, start: datetime, end: datetime) -> list[dict[str, Any]]:
@@ -82,4 +84,28 @@ def verdicts(store: Store, evaluator: str, *, limit: int = 20) -> list[dict[str,
         ORDER BY created_at DESC LIMIT {limit:UInt32}
         """,
         {"evaluator": evaluator, "limit": limit},
+    )
+
+
+def recent_calls(store: Store, scope: Scope, *, limit: int) -> list[dict[str, Any]]:
+    """The newest answered calls to models, of the last 500 that arrived in the scope's time.
+
+    Rows: trace_id, span_id, start_ms, received_ms (Unix), service_name, model.
+    """
+    where, parameters = conditions(scope, "start_time", model=f"({_MODEL})", by_operation=False)
+    return store.query(
+        f"""
+        SELECT trace_id, span_id, toUnixTimestamp64Milli(c.start_time) AS start_ms,
+               toUnixTimestamp64Milli(c.received_at) AS received_ms, service_name, {_MODEL} AS model
+        FROM llm_calls AS c
+        WHERE {where} AND {HOURS} AND prompt_text != '' AND response_text != '' AND service_name != 'watchglass-judge'
+              AND (trace_id, span_id) IN (
+            SELECT trace_id, span_id FROM llm_calls_by_time AS t
+            WHERE t.received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC')
+                  AND t.operation_name IN ('chat', 'text_completion', 'generate_content')
+            ORDER BY t.received_at DESC LIMIT 500
+        )
+        ORDER BY c.start_time DESC, trace_id, span_id LIMIT {{limit:UInt8}}
+        """,
+        {**parameters, "limit": limit},
     )

@@ -1,6 +1,6 @@
 """Prices of models that people set."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from watchglass_store.client import Store
@@ -71,4 +71,25 @@ def put(
                 "after": "" if deleted else json.dumps(rates),
             }
         ],
+    )
+
+
+def models_seen(store: Store, since: datetime, *, limit: int = 200) -> list[dict[str, Any]]:
+    """Models of calls since a time, those with most calls without a price first.
+
+    Rows: provider_name, model, n_calls, n_unpriced (calls whose usage counts and whose cost nobody knows), n_tokens,
+    total_cost_usd (of those with a price), last_ms (Unix, the minute of the last call).
+    """
+    return store.query(
+        """
+        SELECT provider_name, model, toInt64(sum(calls)) AS n_calls, toInt64(sum(unpriced_calls)) AS n_unpriced,
+               sum(input_tokens) + sum(output_tokens) AS n_tokens, sum(cost_usd) AS total_cost_usd,
+               toInt64(toUnixTimestamp(max(minute))) * 1000 AS last_ms
+        FROM llm_calls_1m
+        WHERE minute >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC') AND model != ''
+              AND operation_name IN ('chat', 'text_completion', 'generate_content', 'embeddings')
+        GROUP BY provider_name, model ORDER BY n_unpriced DESC, n_calls DESC, provider_name, model
+        LIMIT {limit:UInt32}
+        """,
+        {"since_ms": round(since.timestamp() * 1000), "limit": limit},
     )

@@ -3,15 +3,15 @@
 CREATE TABLE page_requests (
     id String,
     time DateTime64(3) DEFAULT now64(3),
-    kind LowCardinality(String) COMMENT 'channel_test: send a message through a channel',
-    target String COMMENT 'the channel''s name',
+    kind LowCardinality(String) COMMENT 'channel_test: send a message through a channel. judge_preview: ask a judge about a few calls',
+    target String COMMENT 'the name of the channel, of the rubric',
     content String COMMENT 'JSON, by kind; empty where the target says it all' CODEC(ZSTD(3)),
     author String
 ) ENGINE = MergeTree
 PARTITION BY toYYYYMM(time)
 ORDER BY (kind, time)
 TTL toDate(time) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- What became of the test messages that pages asked for: taken, then answered. Append only. Writer: alerts.
 CREATE TABLE channel_tests (

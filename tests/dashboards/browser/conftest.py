@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from watchglass_dashboards import RULE_DESK_VARIABLE, DashboardConfig, Installation, command
+from watchglass_dashboards import (
+    JUDGE_DESK_VARIABLE,
+    PRICE_DESK_VARIABLE,
+    RULE_DESK_VARIABLE,
+    DashboardConfig,
+    Installation,
+    command,
+)
 from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
@@ -25,14 +32,16 @@ GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
 class Dashboard:
     """The real process."""
 
-    def __init__(self, source: StoreConfig, port: int, folder: Path) -> None:
+    def __init__(self, source: StoreConfig, port: int, folder: Path, *, config: DashboardConfig | None = None) -> None:
         known = {
             name: {"summary": summary, "enabled": name in ENABLED, "sample_rate": 1.0, "filters": {}}
             for name, summary in registry.summaries().items()
         }
-        here = Installation(DashboardConfig(port=port), evaluators=known, sections=SECTIONS)
+        here = Installation(config or DashboardConfig(port=port), evaluators=known, sections=SECTIONS)
         argv, environment = command(here, source, folder)
         environment[RULE_DESK_VARIABLE] = "watchglass_alerts.desk:Desk"
+        environment[PRICE_DESK_VARIABLE] = "watchglass_collector.assembly.desk:Desk"
+        environment[JUDGE_DESK_VARIABLE] = "watchglass_evaluators.judge.desk:Desk"
         self.url = f"http://127.0.0.1:{port}"
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(argv, env=environment, stdout=self._log, stderr=subprocess.STDOUT, cwd=folder)
