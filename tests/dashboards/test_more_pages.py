@@ -160,7 +160,7 @@ def test_a_price_is_set_on_the_page(view, fresh):
     (price,) = prices.current(store)
     assert (price["model"], price["input_usd"], price["output_usd"]) == ("my-model", 1.5, None)
     assert [row["action"] for row in store.query("SELECT action FROM audit_log")] == ["price.set"]
-    page.selectbox[-1].select(0)
+    page.selectbox[-1].select_index(0)
     page.button[[b.label for b in page.button].index("Take it away")].click().run()
     healthy(page)
     assert prices.current(store) == []

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from watchglass_dashboards import access
+from watchglass_dashboards.data import read
+from watchglass_store.queries.pages import freshness
 
 _PYTHON = """# pip install watchglass
 import watchglass
@@ -105,6 +107,7 @@ def first_span(spans: int) -> None:
         spans: Spans that were stored although none of them is a call to a model.
     """
     found = access.installation()
+    _watch()
     if spans:
         st.info(
             f"**{spans:,} spans arrived, none of them a call to a model.** Turn on the GenAI instrumentation of your "
@@ -122,3 +125,10 @@ def first_span(spans: int) -> None:
     if found.needs_key:
         st.caption("The collector asks for a key: make one under Settings, and put it where it says wg\\_….")
     st.caption("Nothing at hand? `watchglass demo` starts a copy of all this with real traffic.")
+
+
+@st.fragment(run_every="3s")
+def _watch() -> None:
+    """Draw the page anew when a call is there."""
+    if read(freshness).last_received is not None:
+        st.rerun()
