@@ -106,7 +106,7 @@ def _example(rule: Rule, row: Mapping[str, Any], *, with_text: bool) -> Example:
         what = row["error_type"] or "no error"
     title = " ".join(part for part in (f"{row['start_time']:%H:%M:%S}", row["model"]) if part)
     text = f"{row['prompt_text']} → {row['response_text']}" if with_text else ""
-    return Example(row["trace_id"], row["span_id"], f"{title}, {what}", text)
+    return Example(row["trace_id"], row["span_id"], f"{title}, {what}", text, row["key_project"])
 
 
 def _plain(value: float | None) -> str:

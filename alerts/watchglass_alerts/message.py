@@ -112,6 +112,8 @@ class Example:
     """'12:00:31 gpt-4o, timeout'."""
     text: str = ""
     """The beginning of its prompt and answer, where the rule says `examples: text`; else ''."""
+    project: str = ""
+    """Of the API key it came with; '' = none."""
 
 
 class Change(NamedTuple):
@@ -263,7 +265,8 @@ def _chart(change: Change) -> Chart | None:
 def _example(example: Example, dashboard_url: str) -> tuple[str, str, str]:
     url = ""
     if dashboard_url:
-        url = f"{dashboard_url.rstrip('/')}/trace{query_string({'id': example.trace_id, 'span': example.span_id})}"
+        place = {"id": example.trace_id, "span": example.span_id, "project": example.project}
+        url = f"{dashboard_url.rstrip('/')}/trace{query_string(place)}"
     return clean(example.title, 200), url, clean(example.text, 300)
 
 

@@ -17,6 +17,8 @@ from watchglass_collector.errors import Refusal, Refused
 
 INGEST: Final = "ingest"
 """The scope that the collector asks for."""
+_ADMIN: Final = "admin"
+"""The scope of a key whose requests say themselves whose they are: people's feedback, which the dashboard sends."""
 _HINT: Final = "send an API key as `Authorization: Bearer wg_…` or `x-api-key: wg_…`"
 
 
@@ -72,7 +74,7 @@ class KeyRing:
         self._keys = {key.sha256: key for key in keys}
 
     def project(self, headers: Mapping[str, str]) -> str:
-        """The project of the key in the headers.
+        """The project of the key in the headers; '' for a key with the scope admin.
 
         Raises:
             Refused: there is no key, or it is unknown, revoked or expired, or may not write.
@@ -89,7 +91,7 @@ class KeyRing:
             raise Refused(Refusal.UNAUTHENTICATED, "the API key has expired")
         if INGEST not in key.scopes:
             raise Refused(Refusal.FORBIDDEN, f"the API key may not write: it lacks the scope {INGEST}")
-        return key.project
+        return "" if _ADMIN in key.scopes else key.project
 
 
 def _secret(headers: Mapping[str, str]) -> str | None:

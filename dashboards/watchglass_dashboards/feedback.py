@@ -43,6 +43,8 @@ class Feedback:
     direction: str = "higher_is_better"
     call: Mapping[str, str] | None = None
     """Of the call: service_name, environment, model, prompt_name, prompt_version; '' where unknown."""
+    project: str = ""
+    """Of the API key that the call came with; '' = none."""
     call_start_ns: int = 0
     """When the call began, Unix nanoseconds: scores are filed under the time of their call. 0 = unknown."""
 
@@ -83,6 +85,7 @@ def body(feedback: Feedback, person: str, time_ns: int) -> bytes:
     resource = {
         "service.name": call.get("service_name", ""),
         "deployment.environment.name": call.get("environment", ""),
+        "watchglass.project": feedback.project,  # stands where the key has the scope admin, or none is asked for
     }
     record = {
         "timeUnixNano": str(feedback.call_start_ns or time_ns),

@@ -19,7 +19,7 @@ class JudgeDesk(Protocol):
         ...
 
     def prompts(
-        self, store: Store, name: str, rubric: Mapping[str, Any], calls: Sequence[tuple[str, str, int, int]]
+        self, store: Store, name: str, rubric: Mapping[str, Any], calls: Sequence[tuple[str, str, str, int, int]]
     ) -> Sequence[Mapping[str, Any]]:
         """What the judge would be sent about some calls; one that is gone is left out.
 
@@ -27,10 +27,10 @@ class JudgeDesk(Protocol):
             store: Where the calls are.
             name: Of the rubric.
             rubric: A valid one.
-            calls: (trace_id, span_id, when it began and when it arrived in Unix milliseconds), 10 at most.
+            calls: (trace_id, span_id, key_project, when it began and when it arrived in Unix milliseconds), 10 at most.
 
         Returns:
-            trace_id, span_id, messages (role, text), and lacks: why the judge would not be asked, '' = it would.
+            call (its id), messages (role, text), and lacks: why the judge would not be asked, '' = it would.
         """
         ...
 

@@ -133,7 +133,9 @@ class Call:
     tool_call_result: str = ""
     """What it answered, JSON or text."""
     project: str = ""
-    """Whose API key it came with."""
+    """Whose API key it came with, or else what the application calls itself."""
+    key_project: str = ""
+    """The project of the API key, '' = none. Ids are made by clients: with this they say which call."""
     conversation_id: str = ""
     """The session that it belongs to."""
     duration_s: float = 0.0
@@ -144,9 +146,9 @@ class Call:
     """The calls of a trace or session, in order of their start; empty for a call."""
 
     @property
-    def id(self) -> tuple[str, str]:
-        """(trace_id, span_id) of a call or trace; (conversation_id, '') of a session."""
-        return self.trace_id or self.conversation_id, self.span_id
+    def id(self) -> tuple[str, str, str]:
+        """(trace_id, span_id, key_project) of a call or trace; (conversation_id, '', key_project) of a session."""
+        return self.trace_id or self.conversation_id, self.span_id, self.key_project
 
     def text(self, column: Column) -> str:
         """Return the text of one column."""

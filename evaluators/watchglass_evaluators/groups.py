@@ -45,7 +45,7 @@ class GroupIntake:
                 self._store,
                 level=self._level,
                 since=after.received_at,
-                after=after.call.trace_id,
+                after=_group(after.call),
                 until=end,
                 idle=self.settles_after,
                 shard=self._shard.index,
@@ -53,7 +53,9 @@ class GroupIntake:
                 limit=_GROUPS_PER_PAGE,
             )
             found = [
-                Arrival(row["last"], CallId(row["id"], ""), row["first_start"], end_time=row["last_start"])
+                Arrival(
+                    row["last"], CallId(row["id"], "", row["project"]), row["first_start"], end_time=row["last_start"]
+                )
                 for row in rows
             ]
             if len(found) == _GROUPS_PER_PAGE:
@@ -71,24 +73,25 @@ class GroupIntake:
         rows = evaluation_groups.steps(
             self._store,
             level=self._level,
-            ids=[arrival.call.trace_id for arrival in arrivals],
+            ids=[_group(arrival.call) for arrival in arrivals],
             days=sorted(set[Any]().union(*(_days(arrival) for arrival in arrivals))),
             columns=columns_for(specs),
             longest=max(spec.longest_text for spec in specs),
             most=max(spec.most_steps for spec in specs),
         )
-        steps: dict[str, list[Call]] = {}
+        key = "trace_id" if self._level == "trace" else "conversation_id"
+        steps: dict[CallId, list[Call]] = {}
         for row in rows:
-            steps.setdefault(row["trace_id" if self._level == "trace" else "conversation_id"], []).append(Call(**row))
+            steps.setdefault(CallId(row[key], "", row["key_project"]), []).append(Call(**row))
         return {
-            arrival.call: whole(self._level, arrival, steps[arrival.call.trace_id])
+            arrival.call: whole(self._level, arrival, steps[arrival.call])
             for arrival in arrivals
-            if arrival.call.trace_id in steps
+            if arrival.call in steps
         }
 
     def unscored(self, arrivals: Sequence[Arrival], spec: EvaluatorSpec, *, doubtful_until: datetime) -> list[Arrival]:
         """Leave out the groups, of those that grew last up to a time, that turn out to have been scored since then."""
-        doubtful = [arrival.call.trace_id for arrival in arrivals if arrival.received_at <= doubtful_until]
+        doubtful = [_group(arrival.call) for arrival in arrivals if arrival.received_at <= doubtful_until]
         if not doubtful:
             return list(arrivals)
         scored = evaluation_groups.scored_at(
@@ -99,7 +102,7 @@ class GroupIntake:
             evaluator=spec.name,
             version=spec.version,
         )
-        return [a for a in arrivals if (at := scored.get(a.call.trace_id)) is None or at < a.received_at]
+        return [a for a in arrivals if (at := scored.get(_group(a.call))) is None or at < a.received_at]
 
     def _before_next(self, end: datetime, until: datetime) -> datetime:
         """Where to go on from a window in which nothing is due: skips a time without traffic."""
@@ -128,12 +131,17 @@ def whole(level: Literal["trace", "session"], arrival: Arrival, steps: Sequence[
         service_name=head.service_name,
         environment=head.environment,
         project=head.project,
+        key_project=head.key_project,
         model=next((step.model for step in ordered if step.model), ""),
         prompt_name=head.prompt_name,
         prompt_version=head.prompt_version,
         operation_name=head.operation_name,
         steps=tuple(ordered),
     )
+
+
+def _group(call: CallId) -> evaluation_groups.GroupId:
+    return call.trace_id, call.project
 
 
 def _first(column: Column, steps: Sequence[Call]) -> str:

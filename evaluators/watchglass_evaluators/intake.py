@@ -75,7 +75,7 @@ class CallIntake:
             found = [
                 Arrival(
                     row["received_at"],
-                    CallId(row["trace_id"], row["span_id"]),
+                    CallId(row["trace_id"], row["span_id"], row["project"]),
                     row["start_time"],
                     row["service_name"],
                     row["operation_name"],
@@ -102,23 +102,24 @@ class CallIntake:
             for row in rows:
                 row["reference_text"] = row["reference_text"] or answers.get(row["prompt_hash"], "")
         if "context_text" in columns:
-            self._add_context(rows, {(hour, trace) for hour, trace, _ in keys}, longest)
+            self._add_context(rows, {(hour, trace, project) for hour, trace, _, project in keys}, longest)
         received = {arrival.call: arrival.received_at for arrival in arrivals}
         calls = {}
         for row in rows:
-            call = CallId(row["trace_id"], row["span_id"])
+            call = CallId(row["trace_id"], row["span_id"], row["key_project"])
             del row["prompt_hash"]
             row["start_time"] = evaluation.retained_time(row["start_time"], received[call])
             calls[call] = Call(**row)
         return calls
 
-    def _add_context(self, rows: list[dict[str, Any]], places: Collection[tuple[int, str]], longest: int) -> None:
+    def _add_context(self, rows: list[dict[str, Any]], places: Collection[tuple[int, str, str]], longest: int) -> None:
         """Give calls without a context what was retrieved before them in their trace: mostly spans of their own."""
-        lacking = {row["trace_id"] for row in rows if not row["context_text"]}
-        wanted = sorted(place for place in places if place[1] in lacking)
+        lacking = {(row["trace_id"], row["key_project"]) for row in rows if not row["context_text"]}
+        wanted = sorted(place for place in places if place[1:] in lacking)
         found = evaluation.retrieved(self._store, wanted, longest=longest) if wanted else {}
         for row in rows:
-            texts = [text for start, text in found.get(row["trace_id"], ()) if start <= row["start_time"]]
+            trace = row["trace_id"], row["key_project"]
+            texts = [text for start, text in found.get(trace, ()) if start <= row["start_time"]]
             row["context_text"] = (row["context_text"] or "\n\n".join(texts))[: longest + 1]
 
     def unscored(self, arrivals: Sequence[Arrival], spec: EvaluatorSpec, *, doubtful_until: datetime) -> list[Arrival]:

@@ -55,7 +55,7 @@ class Journal:
     def start_calls(self, spec: EvaluatorSpec, calls: Iterable[CallId]) -> None:
         """Record, before it happens, that an evaluator starts on single calls that may have killed a worker."""
         now = self._now()
-        rows = [self._row(spec, now, "start", trace_id=c.trace_id, span_id=c.span_id, calls=1) for c in calls]
+        rows = [self._row(spec, now, "start", calls=1, **c._asdict()) for c in calls]
         self._insert("evaluation_log", rows)
 
     def write_scores(self, works: Iterable[Work]) -> None:
@@ -116,8 +116,7 @@ class Journal:
             spec,
             now,
             "quarantine" if outcome.kind == "quarantined" else "error",
-            trace_id=outcome.call.id[0],
-            span_id=outcome.call.id[1],
+            **CallId(*outcome.call.id)._asdict(),
             calls=1,
             errors=1,
             message=_clean(outcome.scores[0].reason),
@@ -125,7 +124,7 @@ class Journal:
 
     def _row(self, spec: EvaluatorSpec | None, time: datetime, event: str, **values: Any) -> Row:
         blank: Row = dict.fromkeys(("calls", "scored", "unscored", "errors", "skipped"), 0)
-        blank |= {"trace_id": "", "span_id": "", "message": "", "duration_s": 0.0, "cost_usd": 0.0}
+        blank |= {"trace_id": "", "span_id": "", "project": "", "message": "", "duration_s": 0.0, "cost_usd": 0.0}
         blank |= {"since": time, "watermark": time}
         return {
             "time": time,
@@ -166,6 +165,7 @@ def _score_rows(work: Work, now: datetime) -> Iterable[Row]:
                 "trace_id": call.trace_id,
                 "span_id": call.span_id,
                 "conversation_id": call.conversation_id if spec.level == "session" else "",
+                "project": call.key_project,
                 "value": score.value,
                 "label": _clean(score.label),
                 "explanation": _clean(score.explanation),

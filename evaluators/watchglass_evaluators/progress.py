@@ -19,6 +19,8 @@ class CallId(NamedTuple):
 
     trace_id: str
     span_id: str
+    project: str = ""
+    """Of the API key: two projects may have the same ids."""
 
 
 _LAST = CallId("\U0010ffff", "")

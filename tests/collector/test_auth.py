@@ -52,6 +52,10 @@ def test_no_key_is_unauthenticated_and_told_how(headers: dict[str, str]) -> None
     assert raised.value.refusal is Refusal.UNAUTHENTICATED
 
 
+def test_an_administrators_key_enforces_no_project() -> None:
+    assert ring(scopes=frozenset({"ingest", "admin"})).project({"x-api-key": SECRET}) == ""
+
+
 def test_wrong_revoked_expired_and_other_scopes_are_refused() -> None:
     headers = {"x-api-key": SECRET}
     for keys in (ring("wg_other"), ring(is_revoked=True), ring(expires_at=NOW)):

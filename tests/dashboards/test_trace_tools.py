@@ -15,21 +15,24 @@ from watchglass_store.queries.pages_facets import FACETS, facets
 from watchglass_store.queries.pages_judgement import judgement, whole
 from watchglass_store.queries.saved_views import add_view_version, saved_views
 
-IDS = [("a", "1"), ("a", "2"), ("b", "1")]
+A1, A2, B1, THEIRS = ("a", "1", ""), ("a", "2", ""), ("b", "1", ""), ("a", "2", "theirs")
+IDS = [A1, A2, THEIRS, B1]
 
 
 @pytest.mark.parametrize(
     ("call", "found"),
     [
-        (("a", "1"), (0, None, ("a", "2"))),
-        (("a", "2"), (1, ("a", "1"), ("b", "1"))),
-        (("b", "1"), (2, ("a", "2"), None)),
-        (("b", "9"), (2, ("a", "2"), None)),
-        (("c", "1"), (None, None, None)),
+        (A1, (0, None, A2)),
+        (A2, (1, A1, THEIRS)),
+        (THEIRS, (2, A2, B1)),
+        (B1, (3, THEIRS, None)),
+        (("b", "9", ""), (3, THEIRS, None)),
+        (("a", "9", "theirs"), (2, A2, B1)),
+        (("c", "1", ""), (None, None, None)),
     ],
 )
 def test_steps_keep_to_the_list(call, found):
-    assert neighbours(IDS, *call) == found
+    assert neighbours(IDS, call) == found
 
 
 def healthy(page):
@@ -60,7 +63,7 @@ def test_a_verdict_that_does_not_arrive_says_so_and_can_be_sent_again(view, seed
 
 def test_a_trace_as_a_file(seeded, seeded_reader):
     chat = chat_of(seeded)
-    found = whole(seeded_reader, chat["trace_id"])
+    found = whole(seeded_reader, chat["trace_id"], "")
     assert {row["SpanId"] for row in found["spans"]} == {
         span["SpanId"] for span in seeded.seed.spans if span["TraceId"] == chat["trace_id"]
     }
@@ -129,8 +132,9 @@ def test_what_is_kept_of_a_judgement(store: Store):
     store.insert(
         "judge_versions", [{"evaluator": "helpful", "evaluator_version": "3", "time": now, "definition": "{}"}]
     )
-    found, definition = judgement(store, "helpful", "3", "t", "s")
+    found, definition = judgement(store, "helpful", "3", ("t", "s", ""))
     assert found is not None
     assert found["ballots"] == [("m1", "partly", 0.5), ("m2", "no", None)]
     assert (found["choice"], definition) == ("partly", "{}")
-    assert judgement(store, "helpful", "2", "t", "s") == (None, "")
+    assert judgement(store, "helpful", "2", ("t", "s", "")) == (None, "")
+    assert judgement(store, "helpful", "3", ("t", "s", "theirs")) == (None, "{}")

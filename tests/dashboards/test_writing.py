@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -123,6 +124,12 @@ def test_a_label_without_a_number_has_none() -> None:
     assert "gen_ai.evaluation.score.value" not in names
     assert record["timeUnixNano"] == "5"
     assert said["resourceLogs"][0]["resource"]["attributes"] == []
+
+
+def test_a_verdict_belongs_to_the_project_of_its_call() -> None:
+    said = json.loads(feedback.body(replace(UP, project="shop"), "ada", 5))
+    attributes = said["resourceLogs"][0]["resource"]["attributes"]
+    assert {"key": "watchglass.project", "value": {"stringValue": "shop"}} in attributes
 
 
 def test_dates_in_the_audit_log_are_utc(here: None, store: Store) -> None:

@@ -138,7 +138,7 @@ def test_what_stands_for_a_whole_trace(clock: Any) -> None:
     ]
     trace = whole("trace", Arrival(at[3], CallId("t", ""), at[0]), calls)
     assert [step.span_id for step in trace.steps] == ["r", "b", "c"]
-    assert (trace.id, trace.prompt_text, trace.response_text, trace.model) == (("t", ""), "q1", "last", "m")
+    assert (trace.id, trace.prompt_text, trace.response_text, trace.model) == (("t", "", ""), "q1", "last", "m")
     assert (trace.service_name, trace.project, trace.start_time, trace.duration_s) == ("root", "p", at[0], 3.5)
     session = whole("session", Arrival(at[3], CallId("s", ""), at[0]), calls)
-    assert (session.id, session.trace_id, session.conversation_id) == (("s", ""), "", "s")
+    assert (session.id, session.trace_id, session.conversation_id) == (("s", "", ""), "", "s")

@@ -81,16 +81,16 @@ def test_failed_calls_other_operations_and_calls_without_text_are_skipped(store:
     assert [(row["trace_id"], row["span_id"]) for row in visible(store, "refusal")] == good
 
 
-def test_the_same_ids_in_two_projects_are_scored_once(store: Store, clock: Any, seed: Seed) -> None:
+def test_the_same_ids_in_two_projects_are_two_calls(store: Store, clock: Any, seed: Seed) -> None:
     ids = {"trace_id": "ab" * 16, "span_id": "cd" * 8}
     for project in ("mine", "yours"):
         seed(1, **ids, project=project)
     others = seed(2)
     clock.advance(10)
     report = run(Runner(store, config("refusal"), clock=clock))["refusal"]
-    assert report.scored == 3
-    found = {(row["trace_id"], row["span_id"]) for row in visible(store, "refusal")}
-    assert found == {tuple(ids.values()), *others}
+    assert report.scored == 4
+    found = {(row["trace_id"], row["span_id"], row["project"]) for row in visible(store, "refusal")}
+    assert found == {*((*ids.values(), name) for name in ("mine", "yours")), *((*call, "") for call in others)}
 
 
 def test_a_reference_may_come_with_the_call_or_from_the_table_and_late(store: Store, clock: Any, seed: Seed) -> None:

@@ -10,8 +10,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from watchglass_dashboards.ui.tree import Span, flatten
 from watchglass_store import Store
+from watchglass_store.queries import deletion
 from watchglass_store.queries.api_keys import create_key
-from watchglass_store.queries.pages_trace import SPAN_LIMIT, spans
+from watchglass_store.queries.pages_trace import SPAN_LIMIT, attributes, calls, projects, scores, spans
 from watchglass_store.queries.pages_trace import call as call_of
 
 from .conftest import IS_FULL, Start, Target, good_request, span_of
@@ -34,9 +35,9 @@ def chain(trace_id: bytes, first: int, number: int) -> ExportTraceServiceRequest
     return request
 
 
-def shown(store: Store, trace_id: bytes) -> list[Any]:
+def shown(store: Store, trace_id: bytes, project: str = "") -> list[Any]:
     """The tree as the Trace page has it."""
-    rows = spans(store, trace_id.hex())
+    rows = spans(store, trace_id.hex(), project)
     assert len(rows) <= SPAN_LIMIT
     return flatten(
         Span(
@@ -127,8 +128,20 @@ def logged(span: Any, text: str) -> ExportLogsServiceRequest:
     return request
 
 
-def of_project(name: str, tokens: int, likeness: Any) -> tuple[bytes, bytes]:
-    """Traces and logs: a user's request, and in it a call whose question is in need of rebuilding."""
+def scored(span: Any, value: float) -> Any:
+    """A user's verdict on a call."""
+    request = ExportLogsServiceRequest()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(
+        trace_id=span.trace_id, span_id=span.span_id, time_unix_nano=span.start_time_unix_nano,
+        event_name="gen_ai.evaluation.result",
+    )  # fmt: skip
+    record.attributes.add(key="gen_ai.evaluation.name").value.string_value = "thumbs"
+    record.attributes.add(key="gen_ai.evaluation.score.value").value.double_value = value
+    return request
+
+
+def of_project(name: str, tokens: int, likeness: Any) -> tuple[bytes, bytes, bytes]:
+    """Traces, logs and scores: a user's request, and in it a call whose question is in need of rebuilding."""
     request = good_request(2)
     top, span = request.resource_spans[0].scope_spans[0].spans
     for one, same in zip((top, span), likeness, strict=True):
@@ -144,7 +157,8 @@ def of_project(name: str, tokens: int, likeness: Any) -> tuple[bytes, bytes]:
     ):
         span.attributes.add(key=key).value.string_value = text
     span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = tokens
-    return request.SerializeToString(), logged(span, f"{name} is told").SerializeToString()
+    told = logged(span, f"{name} is told").SerializeToString()
+    return request.SerializeToString(), told, scored(span, float(tokens)).SerializeToString()
 
 
 def test_46_the_same_ids_in_two_projects(start: Start, hostile_store: Store) -> None:
@@ -154,10 +168,11 @@ def test_46_the_same_ids_in_two_projects(start: Start, hostile_store: Store) -> 
         one.trace_id = likeness[0].trace_id
     for project, tokens in (("mine", 100), ("yours", 7)):
         key = create_key(hostile_store, project=project, scopes=["ingest"], name="", author="", now=datetime.now(UTC))
-        traces, logs = of_project(project, tokens, likeness)
+        traces, *logs = of_project(project, tokens, likeness)
         while target.post(traces, x_api_key=key.secret).status_code == 401:
             time.sleep(0.1)
-        assert target.post(logs, "/v1/logs", x_api_key=key.secret).status_code == 200
+        for said in logs:
+            assert target.post(said, "/v1/logs", x_api_key=key.secret).status_code == 200
     target.drained()
     trace_id, span_id = likeness[0].trace_id.hex(), likeness[1].span_id.hex()
     sql = (
@@ -181,11 +196,45 @@ def test_46_the_same_ids_in_two_projects(start: Start, hostile_store: Store) -> 
         "SELECT project, user_id FROM llm_findings WHERE trace_id = {id:String}", {"id": trace_id}
     )
     assert {(row["project"], row["user_id"]) for row in found} == {(n, f"user of {n}") for n in ("mine", "yours")}
-    # The Trace page shows one of the two, and does not fail.
-    assert sorted(row.span.id for row in shown(hostile_store, likeness[0].trace_id)) == sorted(
-        one.span_id.hex() for one in likeness
+    # The Trace page shows each by itself, and says which there are to an address without a project.
+    assert projects(hostile_store, trace_id) == ["mine", "yours"]
+    assert shown(hostile_store, likeness[0].trace_id) == []
+    for name, tokens in (("mine", 100), ("yours", 7)):
+        assert_whole(hostile_store, likeness, name, tokens)
+    # Who sends another's trace id with a user of his own gets his own trace deleted.
+    now = datetime.now(UTC)
+    counts = deletion.erase(hostile_store, "user of yours", author="test", now=now)
+    assert "otel_traces_trace_id_ts" not in counts
+    assert shown(hostile_store, likeness[0].trace_id, "yours") == []
+    assert call_of(hostile_store, trace_id, span_id, "yours") is None
+    assert scores(hostile_store, trace_id, "yours") == []
+    assert_whole(hostile_store, likeness, "mine", 100)
+    counts = deletion.erase(hostile_store, "user of mine", author="test", now=now)
+    assert counts["otel_traces_trace_id_ts"] == 2
+    tables = hostile_store.query(
+        "SELECT DISTINCT table FROM system.columns WHERE database = currentDatabase() AND name = 'trace_id' "
+        "AND table IN (SELECT name FROM system.tables WHERE engine LIKE '%MergeTree')"
     )
-    assert call_of(hostile_store, trace_id, span_id) is not None
+    assert {"scores", "llm_call_parts", "evaluation_log"} <= {row["table"] for row in tables}
+    for row in tables:
+        sql = f"SELECT count() AS n FROM {row['table']} WHERE trace_id = {{id:String}}"
+        assert hostile_store.query(sql, {"id": trace_id}) == [{"n": 0}], row
+
+
+def assert_whole(store: Store, likeness: Any, project: str, tokens: int) -> None:
+    """What a project sent of the shared ids is all there, and nothing else is."""
+    trace_id, span_id = likeness[0].trace_id.hex(), likeness[1].span_id.hex()
+    assert [row.span.id for row in shown(store, likeness[0].trace_id, project)] == [
+        one.span_id.hex() for one in likeness
+    ]
+    found = call_of(store, trace_id, span_id, project)
+    assert found is not None
+    assert (found["prompt_text"], found["response_text"]) == (f"{project} asks", f"{project} is told")
+    assert [row["value"] for row in scores(store, trace_id, project)] == [float(tokens)]
+    assert len(calls(store, trace_id, project)) == 1
+    received = attributes(store, trace_id, likeness[0].span_id.hex(), project)
+    assert received is not None
+    assert received["span_attributes"]["user.id"] == f"user of {project}"
 
 
 @pytest.mark.parametrize("is_apart", [True, False], ids=["in-two-segments", "in-one-segment"])

@@ -106,6 +106,7 @@ def score_view() -> tuple[str, str]:
         "evaluator_version": f"firstNonDefault({attribute('watchglass.evaluator.version')}, toString(ScopeVersion))",
         "trace_id": "TraceId",
         "span_id": "SpanId",
+        "project": project("ResourceAttributes"),
         "value": value,
         "label": label,
         "explanation": attribute("gen_ai.evaluation.explanation"),

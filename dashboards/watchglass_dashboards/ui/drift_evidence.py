@@ -15,6 +15,7 @@ from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.layout import nothing
 from watchglass_dashboards.ui.palette import Ink
 from watchglass_dashboards.ui.text import label, untrusted
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_dashboards.ui.trace_panel import is_id
 
 #: Below it a p-value is drawn at it, so that one very sure window does not flatten the rest.
@@ -133,7 +134,7 @@ def _example(example: Mapping[str, Any], key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key=key):
         trace_id = str(example.get("trace_id", ""))
         if is_id(trace_id):
-            query = {"id": trace_id, "span": str(example.get("span_id", ""))}
+            query = trace_query(trace_id, str(example.get("span_id", "")), str(example.get("project", "")))
             st.page_link(pages.page("trace"), label="Open", icon=":material/open_in_new:", query_params=query)
         untrusted(example.get("text", ""), limit=300)
 

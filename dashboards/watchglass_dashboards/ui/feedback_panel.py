@@ -8,17 +8,17 @@ import streamlit as st
 from watchglass_dashboards import access, feedback
 from watchglass_dashboards.feedback import Feedback
 from watchglass_dashboards.ui.text import label
+from watchglass_store.queries.evaluation import CallId
 
 _NAME = "thumbs"
 _LONGEST = 2000
 
 
-def feedback_panel(trace_id: str, span_id: str, call: Mapping[str, Any] | None, service: str, *, key: str) -> None:
+def feedback_panel(place: CallId, call: Mapping[str, Any] | None, service: str, *, key: str) -> None:
     """Draw the buttons; nothing for a viewer who may not annotate, or where there is no call.
 
     Args:
-        trace_id: Of the call.
-        span_id: Of the call.
+        place: Of the call.
         call: Its row; None = the span is no call.
         service: Name of the service it belongs to.
         key: Prefix of widget keys.
@@ -32,17 +32,18 @@ def feedback_panel(trace_id: str, span_id: str, call: Mapping[str, Any] | None, 
         "prompt_name": call["prompt_name"],
         "prompt_version": call["prompt_version"],
     }
-    place = f"{key}_{span_id}"
+    trace_id, span_id, project = place
+    prefix = f"{key}_{span_id}"
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="feedback"):
         st.markdown("**Your verdict**", width="content")
         comment = st.text_input(
-            "Why", key=f"{place}_why", max_chars=_LONGEST, placeholder="Why? (optional)", label_visibility="collapsed"
+            "Why", key=f"{prefix}_why", max_chars=_LONGEST, placeholder="Why? (optional)", label_visibility="collapsed"
         )
-        up = st.button("Good", icon=":material/thumb_up:", key=f"{place}_up")
-        down = st.button("Bad", icon=":material/thumb_down:", key=f"{place}_down")
+        up = st.button("Good", icon=":material/thumb_up:", key=f"{prefix}_up")
+        down = st.button("Bad", icon=":material/thumb_down:", key=f"{prefix}_down")
     if up or down:
         value, word = (1.0, "up") if up else (0.0, "down")
-        feedback.send(Feedback(trace_id, span_id, _NAME, value, word, comment or "", call=about))
+        feedback.send(Feedback(trace_id, span_id, _NAME, value, word, comment or "", call=about, project=project))
         st.toast("Sent. It shows among the scores in a few seconds.")
     unsent(key)
 

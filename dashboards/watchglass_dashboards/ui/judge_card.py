@@ -9,23 +9,22 @@ from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.text import label, untrusted
 from watchglass_store.queries import pages_judgement as queries
+from watchglass_store.queries.evaluation import CallId
 
 
-def judge_card(row: dict[str, Any], trace_id: str, *, key: str) -> None:
+def judge_card(row: dict[str, Any], place: CallId, *, key: str) -> None:
     """Draw what is known of a judge's score, closed until it is opened.
 
     Args:
         row: The score, as `pages_trace.scores` gives it.
-        trace_id: Of the call that was judged.
+        place: Of the call that was judged.
         key: Of the widget.
     """
     box = st.expander("How it was judged", key=key, on_change="rerun")
     with box:
         if not box.open:
             return
-        verdict, definition = read(
-            queries.judgement, row["evaluator"], row["evaluator_version"], trace_id, row["span_id"]
-        )
+        verdict, definition = read(queries.judgement, row["evaluator"], row["evaluator_version"], place)
         if verdict:
             st.caption(
                 f"{len(verdict['ballots']):,} votes, {format.percent(verdict['agreement'], 0)} for the choice "

@@ -19,7 +19,9 @@ from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.layout import card, nothing
 from watchglass_dashboards.ui.text import label, untrusted
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_store.queries import page_requests, pages_evaluators
+from watchglass_store.queries.evaluation import CallId
 from watchglass_store.queries.pages import Scope
 
 _ASKED = "_rubric_asked"
@@ -44,12 +46,13 @@ def rubric_preview(desk: JudgeDesk, name: str, rubric: Mapping[str, Any], scope:
             nothing("No call with a prompt and an answer in this time range. Choose a longer one.")
             return
         writing.viewed("preview", f"rubric {name}: {', '.join(row['trace_id'] for row in rows)}")
-        calls = [(row["trace_id"], row["span_id"], row["start_ms"], row["received_ms"]) for row in rows]
+        ids = [(row["trace_id"], row["span_id"], row["key_project"]) for row in rows]
+        calls = [(*one, row["start_ms"], row["received_ms"]) for one, row in zip(ids, rows, strict=True)]
         prompts = desk.prompts(connection.reader(), name, rubric, calls)
         answers = _answers(name, rubric, calls)
-        for row in rows:
-            prompt = next((one for one in prompts if one["span_id"] == row["span_id"]), None)
-            _call(row, prompt, answers.get((row["trace_id"], row["span_id"])))
+        for one, row in zip(ids, rows, strict=True):
+            prompt = next((prompt for prompt in prompts if prompt["call"] == one), None)
+            _call(row, prompt, answers.get(one))
 
 
 def _call(row: Mapping[str, Any], prompt: Mapping[str, Any] | None, answer: Mapping[str, Any] | None) -> None:
@@ -66,7 +69,7 @@ def _call(row: Mapping[str, Any], prompt: Mapping[str, Any] | None, answer: Mapp
             elif prompt and prompt["lacks"]:
                 st.badge("not asked", color="gray")
             st.space("stretch")
-            query = {"id": row["trace_id"], "span": row["span_id"]}
+            query = trace_query(row["trace_id"], row["span_id"], row["key_project"])
             st.page_link(pages.page("trace"), label="Trace", icon=":material/timeline:", query_params=query)
         said = (answer["explanation"] or answer["reason"]) if answer else prompt["lacks"] if prompt else ""
         if said:
@@ -78,8 +81,8 @@ def _call(row: Mapping[str, Any], prompt: Mapping[str, Any] | None, answer: Mapp
 
 
 def _answers(
-    name: str, rubric: Mapping[str, Any], calls: Sequence[tuple[str, str, int, int]]
-) -> dict[tuple[str, str], dict[str, Any]]:
+    name: str, rubric: Mapping[str, Any], calls: Sequence[tuple[str, str, str, int, int]]
+) -> dict[CallId, dict[str, Any]]:
     """What the judge said about calls, once it was asked; draws the button that asks it."""
     judge = access.installation().sections.get("evaluators", {}).get("judge", {})
     if not judge.get("base_url") or not judge.get("model"):
@@ -137,7 +140,7 @@ def _wait() -> None:
     st.info(text, icon=":material/hourglass_top:")
 
 
-def _told(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _told(rows: Sequence[dict[str, Any]]) -> dict[CallId, dict[str, Any]]:
     """Verdicts by call, with a line about all of them; or why there are none."""
     judged = [row for row in rows if row["outcome"] == "judged"]
     refused = next((row for row in rows if row["outcome"] == "refused"), None)
@@ -149,4 +152,4 @@ def _told(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any
         with_value = sum(row["value"] is not None for row in judged)
         cost = sum(row["cost_usd"] for row in judged)
         st.caption(f"{with_value:,} of {len(judged):,} calls have a verdict with a value · cost {format.usd(cost)}")
-    return {(row["trace_id"], row["span_id"]): row for row in judged}
+    return {(row["trace_id"], row["span_id"], row["project"]): row for row in judged}

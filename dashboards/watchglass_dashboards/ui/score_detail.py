@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -16,8 +15,10 @@ from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.quality import band_rows
 from watchglass_dashboards.ui.stats import mean_interval, wilson
 from watchglass_dashboards.ui.text import one_line, untrusted
+from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import pages_quality as queries
 from watchglass_store.queries import pages_traces
+from watchglass_store.queries.evaluation import CallId
 from watchglass_store.queries.pages import Scope
 from watchglass_store.queries.pages_quality import ScoreKey
 
@@ -160,9 +161,9 @@ def worst(scope: Scope, key: ScoreKey, better: str) -> None:
         if not found:
             nothing("No call of this time range has a value.")
             return
-        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"]) for row in found]
+        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
         calls = read(pages_traces.calls, keys)
-        by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
+        by_id = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in calls}
         config = st.column_config
         st.dataframe(
             worst_frame(found, by_id),
@@ -188,11 +189,11 @@ def worst(scope: Scope, key: ScoreKey, better: str) -> None:
             untrusted(first["why"], limit=400)
 
 
-def worst_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], dict[str, Any]]) -> pd.DataFrame:
+def worst_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> pd.DataFrame:
     """Rows of `pages_quality.extremes` with the texts of their calls."""
     shown = []
     for row in found:
-        call = calls.get((row["trace_id"], row["span_id"]), {})
+        call = calls.get((row["trace_id"], row["span_id"], row["project"]), {})
         shown.append(
             {
                 "value": row["value"],
@@ -201,7 +202,7 @@ def worst_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], di
                 "why": one_line(row["label"] or row["why"], 160) or None,
                 "model": one_line(row["model"], 60) or None,
                 "time": datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
-                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
         )
     return pd.DataFrame(shown)

@@ -14,6 +14,7 @@ from watchglass_dashboards.ui.long_text import long_text
 from watchglass_dashboards.ui.text import TEXT_LIMIT, clean, label, untrusted
 from watchglass_dashboards.ui.tree import Span
 from watchglass_store.queries import pages_trace as queries
+from watchglass_store.queries.evaluation import CallId
 
 _MOST_TURNS = 60
 _MOST_DOCUMENTS = 20
@@ -26,9 +27,11 @@ _AVATARS = {
 _BLOCKS = {"tool_call": "calls tool", "tool_result": "tool result", "reasoning": "reasoning", "other": "part"}
 
 
-def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, service: str, key: str) -> None:
+def span_detail(
+    trace_id: str, project: str, span: Span, scores: Sequence[dict[str, Any]], *, service: str, key: str
+) -> None:
     """Draw the selected span: conversation, documents and attributes on the left, verdicts and scores on the right."""
-    call = read(queries.call, trace_id, span.id)
+    call = read(queries.call, trace_id, span.id, project)
     found = documents(call["retrieval_documents"]) if call else []
     left, right = st.columns([1.7, 1], gap="small")
     names = ["Conversation" if span.kind == "llm" else "Input and output"]
@@ -44,10 +47,10 @@ def span_detail(trace_id: str, span: Span, scores: Sequence[dict[str, Any]], *, 
                     _documents(found)
         with tabs[-1]:
             if tabs[-1].open:
-                _attributes(trace_id, span, call)
+                _attributes((trace_id, span.id, project), span, call)
     with right:
-        feedback_panel(trace_id, span.id, call, service, key=key)
-        _scores(scores, trace_id, span.id, key)
+        feedback_panel((trace_id, span.id, project), call, service, key=key)
+        _scores(scores, (trace_id, span.id, project), key)
 
 
 def _said(span: Span, call: dict[str, Any] | None, key: str) -> None:
@@ -148,8 +151,8 @@ def _documents(found: Sequence[Document]) -> None:
         st.caption(f"and {len(found) - _MOST_DOCUMENTS:,} more")
 
 
-def _attributes(trace_id: str, span: Span, call: dict[str, Any] | None) -> None:
-    raw = read(queries.attributes, trace_id, span.id)
+def _attributes(place: CallId, span: Span, call: dict[str, Any] | None) -> None:
+    raw = read(queries.attributes, *place)
     shown: dict[str, Any] = {"span_id": span.id, "parent_span_id": span.parent_id, **(raw or {})}
     if raw:
         events = zip(shown.pop("event_names"), shown.pop("event_attributes"), strict=True)
@@ -168,7 +171,8 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | bool) or value is None else clean(value, TEXT_LIMIT)
 
 
-def _scores(scores: Sequence[dict[str, Any]], trace_id: str, span_id: str, key: str) -> None:
+def _scores(scores: Sequence[dict[str, Any]], place: CallId, key: str) -> None:
+    span_id = place[1]
     own = [row for row in scores if row["span_id"] == span_id]
     other = len(scores) - len(own)
     st.markdown("**Scores of this span**")
@@ -177,7 +181,7 @@ def _scores(scores: Sequence[dict[str, Any]], trace_id: str, span_id: str, key: 
     for at, row in enumerate(own[:50]):
         _score(row)
         if row["source"] == "judge":
-            judge_card(row, trace_id, key=f"{key}_{span_id}_judge_{at}")
+            judge_card(row, place, key=f"{key}_{span_id}_judge_{at}")
     if other:
         st.caption(f"{other:,} more on other spans of this trace.")
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-CallId = tuple[str, str]
+from watchglass_store.queries.evaluation import CallId
+
 _LIST = "_calls_listed"
 
 
@@ -13,29 +14,28 @@ def remember(ids: Sequence[CallId]) -> None:
     st.session_state[_LIST] = list(ids)
 
 
-def neighbours(ids: Sequence[CallId], trace_id: str, span_id: str) -> tuple[int | None, CallId | None, CallId | None]:
+def neighbours(ids: Sequence[CallId], shown: CallId) -> tuple[int | None, CallId | None, CallId | None]:
     """Place of a call in a list (None = it is not there), the one before it and the one behind it.
 
     A call whose span is not in the list is at the place of its trace's first one.
     """
-    at = next((place for place, call in enumerate(ids) if call == (trace_id, span_id)), None)
+    at = next((place for place, call in enumerate(ids) if call == shown), None)
     if at is None:
-        at = next((place for place, call in enumerate(ids) if call[0] == trace_id), None)
+        at = next((place for place, call in enumerate(ids) if call[::2] == shown[::2]), None)
     if at is None:
         return None, None, None
     return at, ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
 
 
-def steps(trace_id: str, span_id: str, *, key: str) -> CallId | None:
+def steps(shown: CallId, *, key: str) -> CallId | None:
     """Draw the buttons; returns the call that was asked for.
 
     Args:
-        trace_id: Of the call that is shown.
-        span_id: Of the call that is shown.
+        shown: The call that is shown.
         key: Prefix of widget keys.
     """
     ids: list[CallId] = st.session_state.get(_LIST, [])
-    at, before, behind = neighbours(ids, trace_id, span_id)
+    at, before, behind = neighbours(ids, shown)
     if at is None:
         return None
     with st.container(horizontal=True, gap="small", vertical_alignment="center", width="content"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from watchglass_dashboards import access, writing
+from watchglass_dashboards import access, pages, writing
 from watchglass_dashboards.connection import ask
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
@@ -13,6 +13,7 @@ from watchglass_dashboards.ui.export import json_button
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.span_detail import span_detail
 from watchglass_dashboards.ui.text import label
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_dashboards.ui.trace_data import Summary, assemble, summarise
 from watchglass_dashboards.ui.tree import Row, flatten
 from watchglass_dashboards.ui.waterfall import waterfall
@@ -30,21 +31,24 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def trace_panel(trace_id: str, span_id: str, *, key: str) -> str | None:
+def trace_panel(trace_id: str, span_id: str, project: str, *, key: str) -> str | None:
     """Draw a trace.
 
     Args:
         trace_id: Which; `is_id` holds.
         span_id: The span selected at first; '' = the first model call.
+        project: Of the API key that it came with; '' = none. Another project's spans with its id are another trace.
         key: Prefix of widget keys.
 
     Returns:
         Id of the selected span; None where there is no such trace.
     """
     writing.viewed("trace", trace_id)
-    spans, calls = read(queries.spans, trace_id), read(queries.calls, trace_id)
+    spans, calls = read(queries.spans, trace_id, project), read(queries.calls, trace_id, project)
     found = assemble(spans, calls)
     if not found:
+        if _elsewhere(trace_id, project):
+            return None
         st.info(
             "**No such trace.** It may not have arrived yet, or it is older than what is kept (30 days).",
             icon=":material/search_off:",
@@ -53,13 +57,27 @@ def trace_panel(trace_id: str, span_id: str, *, key: str) -> str | None:
     summary = summarise(found, calls, [row["service_name"] for row in (*spans, *calls)])
     _badges(summary)
     role = access.actor().role  # the file is made later, outside of any page
-    json_button(f"trace_{trace_id}", lambda: ask(role, whole, trace_id), key=f"{key}_json")
+    json_button(f"trace_{trace_id}", lambda: ask(role, whole, trace_id, project), key=f"{key}_json")
     rows = flatten(found)
     selected = _tree(rows, summary, _first(rows, span_id), key, is_cut=len(spans) >= queries.SPAN_LIMIT)
     shown = next(row.span for row in rows if row.span.id == selected)
     services = {row["span_id"]: row["service_name"] for row in (*spans, *calls)}
-    span_detail(trace_id, shown, read(queries.scores, trace_id), service=services.get(selected, ""), key=key)
+    scores = read(queries.scores, trace_id, project)
+    span_detail(trace_id, project, shown, scores, service=services.get(selected, ""), key=key)
     return selected
+
+
+def _elsewhere(trace_id: str, project: str) -> bool:
+    """Links to the same id in other projects, for an address that names none, or another; whether there are any."""
+    others = [other for other in read(queries.projects, trace_id) if other != project]
+    for other in others:
+        st.page_link(
+            pages.page("trace"),
+            label=f"In the project {label(other, 60)}" if other else "Without a project",
+            icon=":material/timeline:",
+            query_params=trace_query(trace_id, "", other),
+        )
+    return bool(others)
 
 
 def _first(rows: Sequence[Row], asked: str) -> str:

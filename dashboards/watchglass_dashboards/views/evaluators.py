@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +17,7 @@ from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
 from watchglass_dashboards.ui.rubric_form import Rubric, in_force, rubric_form
 from watchglass_dashboards.ui.rubric_preview import rubric_preview
 from watchglass_dashboards.ui.text import one_line, option, untrusted
+from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import evaluator_settings, judge_rubrics
 from watchglass_store.queries import pages_evaluators as queries
 from watchglass_store.queries.pages import Scope
@@ -154,7 +154,7 @@ def _verdicts(name: str) -> None:
                 "value": row["value"],
                 "why": one_line(row["why"], 200) or None,
                 "version": one_line(row["version"], 20),
-                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
             for row in found
         ]
@@ -216,7 +216,7 @@ def _problems(scope: Scope) -> None:
                 "evaluator": one_line(row["evaluator"], 60),
                 "what": "given up after three starts" if row["event"] == "quarantine" else "failed",
                 "why": one_line(row["why"], 200) or None,
-                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
             for row in found
         ]

@@ -17,6 +17,7 @@ from watchglass_dashboards.ui.layout import card, fresh_line, guarded, nothing
 from watchglass_dashboards.ui.span_detail import show_turn
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, option, untrusted
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_dashboards.writing import viewed
 from watchglass_store.queries import pages_review as queries
 from watchglass_store.queries import pages_trace
@@ -101,7 +102,7 @@ def _work(scope: Scope, name: str) -> None:
             return
         row = rows[state["at"]]
         viewed("trace", row["trace_id"])
-        call = read(pages_trace.call, row["trace_id"], row["span_id"])
+        call = read(pages_trace.call, row["trace_id"], row["span_id"], row["project"])
         left, right = st.columns([2.2, 1], gap="small")
         with left, st.container(border=True):
             _conversation(row, call)
@@ -155,7 +156,7 @@ def _buttons(row: dict[str, Any], call: dict[str, Any] | None, name: str) -> Non
         pages.page("trace"),
         label="The whole trace",
         icon=":material/open_in_new:",
-        query_params={"id": row["trace_id"], "span": row["span_id"]},
+        query_params=trace_query(row["trace_id"], row["span_id"], row["project"]),
     )
     if not access.may("annotator"):
         st.caption("Your role may look but not label.")
@@ -191,6 +192,7 @@ def _give(row: dict[str, Any], call: dict[str, Any], name: str, given: Label) ->
                 "prompt_name": call["prompt_name"],
                 "prompt_version": call["prompt_version"],
             },
+            project=row["project"],
             call_start_ns=call["start_ns"],
         )
     )

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -18,8 +17,10 @@ from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.quality import score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, one_line, option
+from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import pages_safety as queries
 from watchglass_store.queries import pages_traces
+from watchglass_store.queries.evaluation import CallId
 from watchglass_store.queries.pages import Scope
 
 
@@ -127,9 +128,9 @@ def _calls(scope: Scope) -> None:
         if not found:
             nothing("No call of this time range was flagged.")
             return
-        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"]) for row in found]
+        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
         calls = read(pages_traces.calls, keys)
-        by_id = {(call["trace_id"], call["span_id"]): call for call in calls}
+        by_id = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in calls}
         config = st.column_config
         st.dataframe(
             flagged_frame(found, by_id),
@@ -151,11 +152,11 @@ def _calls(scope: Scope) -> None:
         )
 
 
-def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], dict[str, Any]]) -> pd.DataFrame:
+def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> pd.DataFrame:
     """Rows of `pages_safety.flagged_calls` with the texts of their calls."""
     shown = []
     for row in found:
-        call = calls.get((row["trace_id"], row["span_id"]), {})
+        call = calls.get((row["trace_id"], row["span_id"], row["project"]), {})
         shown.append(
             {
                 "time": datetime.fromtimestamp(row["time_ms"] / 1000, UTC),
@@ -164,7 +165,7 @@ def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[tuple[str, str], 
                 "answer": one_line(call.get("answer", ""), 160) or None,
                 "service": one_line(row["service"], 60) or None,
                 "model": one_line(row["call_model"], 60) or None,
-                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
         )
     return pd.DataFrame(shown)

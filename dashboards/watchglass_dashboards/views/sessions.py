@@ -15,6 +15,7 @@ from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import card, fresh_line, nothing
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, one_line, untrusted
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_store.queries import pages_people as queries
 from watchglass_store.queries.pages import Scope
 
@@ -153,8 +154,10 @@ def _turn(turn: Mapping[str, Any], at: int) -> None:
     with st.chat_message("assistant", avatar=":material/smart_toy:"):
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.caption(f"{moment} · {label(turn['model'])} · {format.seconds(turn['duration_s'])}", width="content")
-            st.page_link(pages.page("trace"), label="Trace", icon=":material/timeline:",
-                         query_params={"id": turn["trace_id"], "span": turn["span_id"]}, width="content")  # fmt: skip
+            address = trace_query(turn["trace_id"], turn["span_id"], turn["key_project"])
+            st.page_link(
+                pages.page("trace"), label="Trace", icon=":material/timeline:", query_params=address, width="content"
+            )
         if turn["error_type"]:
             st.badge(label(turn["error_type"], 80), color="red", icon=":material/error:")
         if turn["answer"]:

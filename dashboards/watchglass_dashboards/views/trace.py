@@ -1,4 +1,4 @@
-"""Trace: one request, span by span. A hidden page: `/trace?id=…&span=…` is its address."""
+"""Trace: one request, span by span. A hidden page: `/trace?id=…&span=…&project=…` is its address."""
 
 import streamlit as st
 
@@ -7,12 +7,13 @@ from watchglass_dashboards.ui.filters import last_address
 from watchglass_dashboards.ui.layout import header
 from watchglass_dashboards.ui.steps import steps
 from watchglass_dashboards.ui.text import label
+from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
 
 
 def page() -> None:
     """Draw the page."""
-    trace_id, span_id = st.query_params.get("id", ""), st.query_params.get("span", "")
+    trace_id, span_id, project = (st.query_params.get(name, "") for name in ("id", "span", "project"))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(width="content", gap=None):
             header("Trace", label(trace_id, 64) if is_id(trace_id) else "One request, span by span")
@@ -24,10 +25,10 @@ def page() -> None:
     if not is_id(trace_id):
         st.warning("**This is no trace id.** An id has letters and digits only.", icon=":material/link_off:")
         return
-    asked = steps(trace_id, span_id, key="trace")
+    asked = steps((trace_id, span_id, project), key="trace")
     if asked:
-        st.query_params.update({"id": asked[0], "span": asked[1]})
+        st.query_params.from_dict(trace_query(*asked))
         st.rerun()
-    selected = trace_panel(trace_id, span_id if is_id(span_id) else "", key=f"trace_{trace_id}")
+    selected = trace_panel(trace_id, span_id if is_id(span_id) else "", project, key=f"trace_{trace_id}")
     if selected and selected != span_id:
         st.query_params["span"] = selected

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -17,9 +16,11 @@ from watchglass_dashboards.ui.first_span import first_span
 from watchglass_dashboards.ui.layout import fresh_line, nothing
 from watchglass_dashboards.ui.steps import remember, steps
 from watchglass_dashboards.ui.text import one_line
+from watchglass_dashboards.ui.trace_address import trace_address, trace_query
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
 from watchglass_dashboards.ui.views_panel import facets, views
 from watchglass_store.queries import pages_traces as queries
+from watchglass_store.queries.evaluation import CallId
 from watchglass_store.queries.pages import Scope
 from watchglass_store.queries.pages_traces import CallFilter
 
@@ -48,10 +49,11 @@ def page() -> None:
         rows = read(queries.calls, keys)
         scores = read(queries.scores_of, keys, chosen.scope)
     writing.viewed("list", chosen.search or "calls")
-    remember([(row["trace_id"], row["span_id"]) for row in rows])
+    remember([(row["trace_id"], row["span_id"], row["key_project"]) for row in rows])
     picked = _table(rows, scores)
     if picked is not None:
-        st.session_state[_PEEKED] = (rows[picked]["trace_id"], rows[picked]["span_id"])
+        one = rows[picked]
+        st.session_state[_PEEKED] = (one["trace_id"], one["span_id"], one["key_project"])
         _drawer()
 
 
@@ -120,12 +122,12 @@ def _pager(total: int) -> int:
 def table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> tuple[pd.DataFrame, list[str]]:
     """The rows of the list as shown, and the names of the scores that got a column: the most frequent ones."""
     names = [name for name, _ in Counter(row["name"] for row in scores).most_common(_SCORE_COLUMNS)]
-    by_call: dict[tuple[str, str], dict[str, float]] = {}
+    by_call: dict[CallId, dict[str, float]] = {}
     for row in scores:
-        by_call.setdefault((row["trace_id"], row["span_id"]), {})[row["name"]] = row["mean"]
+        by_call.setdefault((row["trace_id"], row["span_id"], row["key_project"]), {})[row["name"]] = row["mean"]
     shown = []
     for row in rows:
-        own = by_call.get((row["trace_id"], row["span_id"]), {})
+        own = by_call.get((row["trace_id"], row["span_id"], row["key_project"]), {})
         tokens = [row[name] for name in ("usage_input_tokens", "usage_output_tokens") if row[name] is not None]
         shown.append(
             {
@@ -141,7 +143,7 @@ def table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> t
                 "tokens": sum(tokens) if tokens else None,
                 "cost": row["cost_usd"],
                 "error": one_line(row["error_type"], 80) or None,
-                "open": f"trace?id={quote(row['trace_id'], safe='')}&span={quote(row['span_id'], safe='')}",
+                "open": trace_address(row["trace_id"], row["span_id"], row["key_project"]),
                 **{f"score {at}": own.get(name) for at, name in enumerate(names)},
             }
         )
@@ -195,17 +197,17 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
 
 @st.dialog("Trace", width="large", position="right")
 def _drawer() -> None:
-    trace_id, span_id = st.session_state[_PEEKED]
+    trace_id, span_id, project = call = st.session_state[_PEEKED]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.page_link(
             pages.page("trace"),
             label="Open its page",
             icon=":material/open_in_full:",
-            query_params={"id": trace_id, "span": span_id},
+            query_params=trace_query(*call),
         )
-        asked = steps(trace_id, span_id, key="drawer")
+        asked = steps(call, key="drawer")
     if asked:
         st.session_state[_PEEKED] = asked
         st.rerun(scope="fragment")
     if is_id(trace_id):
-        trace_panel(trace_id, span_id, key=f"drawer_{trace_id}_{span_id}")
+        trace_panel(trace_id, span_id, project, key=f"drawer_{trace_id}_{span_id}")

@@ -23,6 +23,7 @@ class Example:
 
     trace_id: str
     span_id: str
+    project: str
     text: str
 
 
@@ -156,4 +157,4 @@ def _numbers(
 
 
 def _example(item: Item) -> Example:
-    return Example(item.trace_id, item.span_id, item.text[:_EXCERPT] if item.text else f"{item.value:g}")
+    return Example(*item.call, item.text[:_EXCERPT] if item.text else f"{item.value:g}")

@@ -15,16 +15,15 @@ _WASTE = 3
 """So many times the calls that are wanted are looked at, since some failed, are empty or are filtered out."""
 _MOST = 60_000
 
-Place = tuple[datetime, str, str]
-"""(received_at, trace_id, span_id): everything up to here was seen."""
+Place = tuple[datetime, str, str, str]
+"""(received_at, trace_id, span_id, project of the API key): everything up to here was seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One answer, prompt or score."""
 
-    trace_id: str
-    span_id: str
+    call: evaluation.CallId
     received_at: datetime
     service_name: str
     model: str
@@ -116,12 +115,12 @@ class Samples:
                     limit=_FETCH,
                 )
                 # A call that comes in pieces is taken with its last one.
-                last = {(row["trace_id"], row["span_id"]): row["received_at"] for row in rows}
+                last = {_call(row): row["received_at"] for row in rows}
                 found = self._texts(monitor, rows, in_order=True)
-                items = [item for item in found if last[item.trace_id, item.span_id] >= item.received_at]
+                items = [item for item in found if last[item.call] >= item.received_at]
             is_last = len(rows) < _FETCH
             if rows:
-                after = (rows[-1]["received_at"], rows[-1]["trace_id"], rows[-1]["span_id"])
+                after = (rows[-1]["received_at"], *_call(rows[-1]))
             yield items, after, is_last
             if is_last:
                 return
@@ -129,26 +128,27 @@ class Samples:
     def _texts(self, monitor: Monitor, ids: Sequence[dict[str, Any]], *, in_order: bool = False) -> list[Item]:
         if not ids:
             return []
-        calls = list(dict.fromkeys((row["trace_id"], row["span_id"]) for row in ids))
+        calls = list(dict.fromkeys(_call(row) for row in ids))
         keys = {
-            key
-            for row in ids
-            for key in evaluation.storage_keys((row["trace_id"], row["span_id"]), row["start_time"], row["received_at"])
+            key for row in ids for key in evaluation.storage_keys(_call(row), row["start_time"], row["received_at"])
         }
         rows = drift.call_texts(self._store, sorted(keys), column=monitor.target, longest=_LONGEST_TEXT)
         items = [
             item for row in rows if monitor.watches((item := _item(row)).service_name, item.model, item.prompt_version)
         ]
         if in_order:
-            return sorted(items, key=lambda item: (item.received_at, item.trace_id, item.span_id))
+            return sorted(items, key=lambda item: (item.received_at, item.call))
         place = {call: number for number, call in enumerate(calls)}
-        return sorted(items, key=lambda item: place[item.trace_id, item.span_id])
+        return sorted(items, key=lambda item: place[item.call])
+
+
+def _call(row: dict[str, Any]) -> evaluation.CallId:
+    return row["trace_id"], row["span_id"], row["project"]
 
 
 def _item(row: dict[str, Any]) -> Item:
     return Item(
-        row["trace_id"],
-        row["span_id"],
+        _call(row),
         row["received_at"],
         row["service_name"],
         row["model"],

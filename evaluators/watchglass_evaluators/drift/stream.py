@@ -130,14 +130,14 @@ def strata_of(items: Sequence[Item], count: int) -> NDArray[np.intp]:
 
 def state_text(state: Mapping[str, Any], place: Place) -> str:
     """Write a state and how far the monitor is."""
-    return json.dumps({**state, "place": [place[0].isoformat(), place[1], place[2]]})
+    return json.dumps({**state, "place": [place[0].isoformat(), *place[1:]]})
 
 
 def read_state(text: str) -> tuple[dict[str, Any], Place]:
     """Read what `state_text` wrote."""
     state = json.loads(text)
-    moment, trace_id, span_id = state["place"]
-    return state, (datetime.fromisoformat(moment), trace_id, span_id)
+    moment, trace_id, span_id, project = state["place"]
+    return state, (datetime.fromisoformat(moment), trace_id, span_id, project)
 
 
 def _scores(monitor: Monitor, baseline: Baseline | None, items: Sequence[Item]) -> NDArray[np.float32]:
@@ -156,7 +156,7 @@ def _uniforms(monitor: Monitor, items: Sequence[Item], columns: int) -> NDArray[
     # A function of the call, so that a repetition in another batch gives the same ranks.
     rows = []
     for item in items:
-        key = f"{monitor.version}/{item.trace_id}/{item.span_id}".encode()
+        key = f"{monitor.version}/{item.call[0]}/{item.call[1]}".encode()
         digest = hashlib.blake2b(key, digest_size=8 * columns).digest()
         rows.append(np.frombuffer(digest, dtype=np.uint64))
     return np.asarray((np.stack(rows) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)

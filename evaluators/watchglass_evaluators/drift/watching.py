@@ -233,7 +233,7 @@ class LiveWatch:
     def _begin(self, now: datetime) -> Place:
         """Write down where a new monitor begins, so that a restart before its first result begins there, too."""
         start = now - timedelta(seconds=self._settle_s)
-        place = (start, "", "")
+        place = (start, "", "", "")
         row = result_row(
             self._monitor,
             ("", "", ""),

@@ -25,20 +25,13 @@ class Desk:
     def prompts(
         self, store: Store, name: str, rubric: Mapping[str, Any], calls: Sequence[Place]
     ) -> list[dict[str, Any]]:
-        """What the judge would be sent about some calls: trace_id, span_id, messages (role, text), and `lacks`."""
+        """What the judge would be sent about some calls: call (its id), messages (role, text), and `lacks`."""
         asked = rubric_from(name, rubric)
         found = []
         for call in calls_at(store, EvaluatorsConfig(), asked, calls):
             prompt = build(asked, texts_of(asked, call, swapped=False), lambda: secrets.token_hex(8))
             messages = [(message["role"], message["content"]) for message in prompt.messages]
-            found.append(
-                {
-                    "trace_id": call.trace_id,
-                    "span_id": call.span_id,
-                    "messages": messages,
-                    "lacks": lacks(asked, call),
-                }
-            )
+            found.append({"call": call.id, "messages": messages, "lacks": lacks(asked, call)})
         return found
 
 

@@ -51,7 +51,7 @@ class Judge:
         self._asker = asker
         self._ledger = ledger
         self._cascade = cascade
-        self._chances: dict[tuple[str, str], float] = {}
+        self._chances: dict[tuple[str, str, str], float] = {}
         self.spec = _spec(rubric, asker, ledger.version)
 
     def select(self, calls: Sequence[Call], *, is_last: bool) -> list[Call]:
@@ -93,7 +93,7 @@ class Judge:
         ]
 
     def _judge_all(
-        self, missing: dict[str, Call], verdicts: dict[str, tuple[tuple[str, str], Judgement]]
+        self, missing: dict[str, Call], verdicts: dict[str, tuple[tuple[str, str, str], Judgement]]
     ) -> dict[str, str]:
         """Judge texts wave by wave; returns why some have no verdict, by key."""
         failures: dict[str, str] = {}
@@ -141,7 +141,7 @@ class Judge:
         reserved: Sequence[Reservation],
         wave: Sequence[tuple[str, Call]],
         answers: Sequence[Answer | Interrupted],
-        verdicts: dict[str, tuple[tuple[str, str], Judgement]],
+        verdicts: dict[str, tuple[tuple[str, str, str], Judgement]],
     ) -> None:
         """Write down what a wave cost and what it found, verdicts first: money that is missing counts as spent."""
         made = [
@@ -179,7 +179,7 @@ class Judge:
         texts = [call.text(column) for column in self._rubric.columns]
         return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
-    def _scores(self, call: Call, verdict: tuple[tuple[str, str], Judgement] | None, failure: str) -> list[Score]:
+    def _scores(self, call: Call, verdict: tuple[tuple[str, str, str], Judgement] | None, failure: str) -> list[Score]:
         probability = self._chances.pop(call.id, 1.0)
         make = partial(Score, selection_probability=probability)
         names = [score.name for score in self.spec.scores]

@@ -85,6 +85,7 @@ class Ledger:
                 "evaluator": self.evaluator,
                 "trace_id": call.trace_id,
                 "span_id": call.span_id,
+                "project": call.key_project,
                 "value": verdict.value,
                 "choice": verdict.choice,
                 "method": verdict.method,
@@ -97,10 +98,10 @@ class Ledger:
         ]
         queries.add_verdicts(self.store, rows, token=self.new_id())
 
-    def recall(self, keys: Sequence[str]) -> dict[str, tuple[tuple[str, str], Judgement]]:
-        """Find verdicts by what was judged, each with the (trace_id, span_id) of the call that it was paid for."""
+    def recall(self, keys: Sequence[str]) -> dict[str, tuple[tuple[str, str, str], Judgement]]:
+        """Find verdicts by what was judged, each with the id of the call that it was paid for."""
         return {
-            key: ((row["trace_id"], row["span_id"]), _judgement(row))
+            key: ((row["trace_id"], row["span_id"], row["project"]), _judgement(row))
             for key, row in queries.verdicts(self.store, self.version, keys).items()
         }
 
@@ -114,6 +115,7 @@ class Ledger:
             "evaluator_version": self.version,
             "trace_id": one.call.trace_id,
             "span_id": one.call.span_id,
+            "project": one.call.key_project,
             "requests": spent.requests,
             "input_tokens": spent.input_tokens,
             "output_tokens": spent.output_tokens,

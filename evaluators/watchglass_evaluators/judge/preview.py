@@ -32,8 +32,8 @@ MAX_AGE = timedelta(minutes=2)
 MOST_CALLS = 10
 POLL_S = 1.0
 
-Place = tuple[str, str, int, int]
-"""A call: trace_id, span_id, when it began and when it arrived, in Unix milliseconds."""
+Place = tuple[str, str, str, int, int]
+"""A call: trace_id, span_id, project of the API key, when it began and when it arrived, in Unix milliseconds."""
 
 
 def rubric_from(name: str, definition: Mapping[str, Any]) -> Rubric:
@@ -52,8 +52,8 @@ def rubric_from(name: str, definition: Mapping[str, Any]) -> Rubric:
 def calls_at(store: Store, config: EvaluatorsConfig, rubric: Rubric, places: Sequence[Place]) -> list[Call]:
     """The calls as the judge would see them, references and context included; one that is gone is left out."""
     arrivals = [
-        Arrival(_time(received), CallId(trace, span), _time(start), "", "")
-        for trace, span, start, received in places[:MOST_CALLS]
+        Arrival(_time(received), CallId(trace, span, project), _time(start), "", "")
+        for trace, span, project, start, received in places[:MOST_CALLS]
     ]
     spec = EvaluatorSpec("preview", "1", rubric.columns, (), longest_text=config.judge.longest_text)
     found = CallIntake(store, config).calls(arrivals, [spec])
@@ -121,7 +121,7 @@ class Previewer:
         try:
             asked = json.loads(content)
             rubric = rubric_from(name, asked["rubric"])
-            places: list[Place] = [(str(t), str(s), int(a), int(b)) for t, s, a, b in asked["calls"]]
+            places: list[Place] = [(str(t), str(s), str(p), int(a), int(b)) for t, s, p, a, b in asked["calls"]]
             rows = self._judged(rubric, calls_at(self._store, self._config, rubric, places))
         except (ValueError, KeyError, TypeError) as error:
             self._note(request_id, "refused", [{"reason": f"the request makes no sense: {error}"[:300]}])
@@ -138,9 +138,9 @@ class Previewer:
         return [_row(call, found[call.id][0] if call.id in found else _unasked(rubric, call)) for call in calls]
 
     def _note(self, request_id: str, outcome: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        empty = {"trace_id": "", "span_id": "", "value": None, "verdict": "", "explanation": "", "reason": ""}
+        empty = dict.fromkeys(("trace_id", "span_id", "project", "verdict", "explanation", "reason"), "")
         common = {"request_id": request_id, "time": self._clock(), "worker": self._worker, "outcome": outcome}
-        filled = [{**common, **empty, "cost_usd": 0.0, **row} for row in rows]
+        filled = [{**common, **empty, "value": None, "cost_usd": 0.0, **row} for row in rows]
         page_requests.note_preview(self._store, filled, token=f"judge-preview-{request_id}-{outcome}")
 
 
@@ -152,6 +152,7 @@ def _row(call: Call, score: Score) -> dict[str, Any]:
     return {
         "trace_id": call.trace_id,
         "span_id": call.span_id,
+        "project": call.key_project,
         "value": score.value,
         "verdict": score.label,
         "explanation": score.explanation,

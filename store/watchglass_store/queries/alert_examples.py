@@ -14,7 +14,7 @@ _TEXT = 300
 
 # Which calls, from their narrow columns; then those calls' texts by id.
 _WORST = """
-SELECT trace_id, span_id, model, error_type, toFloat64({order}) AS value
+SELECT trace_id, span_id, key_project AS project, model, error_type, toFloat64({order}) AS value
 FROM (
     SELECT *, if(response_model != '', response_model, request_model) AS model FROM llm_calls
     WHERE hour >= toStartOfHour({{start:DateTime('UTC')}}) AND hour < {{end:DateTime('UTC')}}
@@ -24,20 +24,21 @@ ORDER BY {sort} LIMIT {{limit:UInt32}}
 """
 
 _WORST_SCORES = """
-SELECT trace_id, span_id, value, label FROM scores AS t FINAL
+SELECT trace_id, span_id, project, value, label FROM scores AS t FINAL
 WHERE t.name = {{name:String}} AND isNotNull(t.value) AND isFinite(t.value)
     AND t.call_time >= {{start:DateTime('UTC')}} AND t.call_time < {{end:DateTime('UTC')}}
     AND ({{label:String}} = '' OR t.label = {{label:String}}) {filters}
-ORDER BY t.value {direction}, t.call_time DESC, t.trace_id, t.span_id LIMIT {{limit:UInt32}}
+ORDER BY t.value {direction}, t.call_time DESC, t.trace_id, t.span_id, t.project LIMIT {{limit:UInt32}}
 """
 
 _DETAILS = """
-SELECT trace_id, span_id, start_time, if(response_model != '', response_model, request_model) AS model, error_type,
+SELECT trace_id, span_id, key_project, start_time, if(response_model != '', response_model, request_model) AS model,
+    error_type,
     substringUTF8(prompt_text, 1, {characters:UInt32}) AS prompt_text,
     substringUTF8(response_text, 1, {characters:UInt32}) AS response_text
 FROM llm_calls
 WHERE hour >= toStartOfHour({start:DateTime('UTC')}) AND hour < {end:DateTime('UTC')}
-    AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
+    AND (trace_id, span_id, key_project) IN {ids:Array(Tuple(String, String, String))}
 """
 
 
@@ -65,8 +66,8 @@ def worst_calls(
         limit: most rows to return.
 
     Returns:
-        Rows with `trace_id`, `span_id`, `start_time`, `model`, `error_type`, `value` (of `order`; None without one),
-        `label` (''), and the beginnings of `prompt_text` and `response_text`.
+        Rows with `trace_id`, `span_id`, `key_project`, `start_time`, `model`, `error_type`, `value` (of `order`; None
+        without one), `label` (''), and the beginnings of `prompt_text` and `response_text`.
     """
     if order not in ORDERS:
         raise ValueError(f"unknown order {order!r}; allowed: {sorted(ORDERS)}")
@@ -80,9 +81,9 @@ def worst_calls(
         order=f"t.{order}" if order else "NULL",
         condition=" AND ".join(conditions),
         filters=_filters(filters, CALL_FIELDS),
-        sort=f"t.{order} {direction}, t.start_time DESC, t.trace_id, t.span_id"
+        sort=f"t.{order} {direction}, t.start_time DESC, t.trace_id, t.span_id, t.key_project"
         if order
-        else "t.start_time DESC, t.trace_id, t.span_id",
+        else "t.start_time DESC, t.trace_id, t.span_id, t.key_project",
     )
     return _with_details(store, sql, start=start, end=end, filters=filters, parameters={"limit": limit})
 
@@ -136,11 +137,11 @@ def _with_details(
     worst = store.query(sql, bound, settings=_LIMITS)
     if not worst:
         return []
-    ids = [(row["trace_id"], row["span_id"]) for row in worst]
+    ids = [(row["trace_id"], row["span_id"], row["project"]) for row in worst]
     details = store.query(_DETAILS, {**window, "ids": ids, "characters": _TEXT}, settings=_LIMITS)
-    by_id = {(row["trace_id"], row["span_id"]): row for row in details}
+    by_id = {(row["trace_id"], row["span_id"], row["key_project"]): row for row in details}
     return [
-        {"label": row.get("label", ""), "value": row["value"], **by_id[row["trace_id"], row["span_id"]]}
-        for row in worst
-        if (row["trace_id"], row["span_id"]) in by_id
+        {"label": row.get("label", ""), "value": row["value"], **by_id[call]}
+        for row, call in zip(worst, ids, strict=True)
+        if call in by_id
     ]

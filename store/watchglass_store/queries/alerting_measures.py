@@ -97,7 +97,7 @@ FROM (
         PREWHERE call_time >= {{start:DateTime('UTC')}} AND call_time < {{end:DateTime('UTC')}}
         WHERE name IN {{wanted_names:Array(String)}}
         ORDER BY created_at DESC, evaluator_version DESC
-        LIMIT 1 BY name, evaluator, {version} trace_id, span_id
+        LIMIT 1 BY name, evaluator, {version} trace_id, span_id, project
     ) AS latest
     WHERE isNotNull(latest.value) AND isFinite(latest.value)
 ) AS t

@@ -1,4 +1,7 @@
-"""Deleting everything about a user: found by trace, gone from every table that names traces."""
+"""Deleting everything about a user: found by trace and project, gone from every table that names traces.
+
+Ids are made by clients: whoever sends another project's trace id has a trace of his own by that, and can delete that.
+"""
 
 import hashlib
 import json
@@ -9,24 +12,29 @@ from watchglass_store.client import Store
 from watchglass_store.queries.alerting import add_audit
 from watchglass_store.sql import quote_name
 
+_PROJECT: Final = "ResourceAttributes['watchglass.project']"
+"""SQL: the project of the API key that a span or log record came with."""
 _OURS: Final = (
     "arrayExists((k, v) -> v = {user:String} AND positionCaseInsensitive(k, 'user') > 0, mapKeys(%s), mapValues(%s))"
 )
 """SQL: a map has the user's id under a key that speaks of a user."""
 _FIND: Final = f"""
-INSERT INTO deleted_traces SELECT {{id:String}}, trace_id, {{now:DateTime64(3)}} FROM (
-    SELECT trace_id FROM llm_call_parts WHERE user_id = {{user:String}}
-    UNION DISTINCT SELECT TraceId FROM otel_traces
+INSERT INTO deleted_traces SELECT {{id:String}}, trace_id, project, {{now:DateTime64(3)}} FROM (
+    SELECT trace_id, project FROM llm_call_parts WHERE user_id = {{user:String}}
+    UNION DISTINCT SELECT TraceId, {_PROJECT} FROM otel_traces
         WHERE {_OURS % (("SpanAttributes",) * 2)} OR {_OURS % (("ResourceAttributes",) * 2)}
-    UNION DISTINCT SELECT TraceId FROM otel_logs
+    UNION DISTINCT SELECT TraceId, {_PROJECT} FROM otel_logs
         WHERE {_OURS % (("LogAttributes",) * 2)} OR {_OURS % (("ResourceAttributes",) * 2)}
-) WHERE trace_id != '' AND trace_id NOT IN (SELECT gone_trace_id FROM deleted_traces WHERE deletion_id = {{id:String}})
+) WHERE trace_id != ''
+    AND (trace_id, project) NOT IN (SELECT gone_trace_id, project FROM deleted_traces WHERE deletion_id = {{id:String}})
 """
 _TABLES: Final = """
-SELECT c.table AS name, c.name AS column, currentDatabase() AS database FROM system.columns AS c
-INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
-WHERE c.database = currentDatabase() AND t.engine LIKE '%MergeTree' AND c.name IN ('trace_id', 'TraceId')
-ORDER BY name
+SELECT c.table AS name, anyIf(c.name, c.name IN ('trace_id', 'TraceId')) AS column, currentDatabase() AS database,
+    multiIf(countIf(c.name = 'project') > 0, 'project',
+            countIf(c.name = 'ResourceAttributes') > 0, {attribute:String}, '') AS owner
+FROM system.columns AS c INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
+WHERE c.database = currentDatabase() AND t.engine LIKE '%MergeTree'
+GROUP BY name HAVING column != '' ORDER BY owner = '', name
 """
 _SIGNALS: Final = {"otel_traces": "traces", "otel_logs": "logs"}
 
@@ -58,11 +66,8 @@ def erase(store: Store, user_id: str, *, author: str, now: datetime) -> dict[str
     name = deletion_id(user_id)
     store.command(_FIND, {"id": name, "user": user_id, "now": now})
     counts: dict[str, int] = {}
-    for table in store.query(_TABLES):
-        ours = (
-            f"{table['column']} IN (SELECT gone_trace_id FROM {quote_name(table['database'])}.deleted_traces "
-            f"WHERE deletion_id = '{name}')"
-        )
+    for table in store.query(_TABLES, {"attribute": _PROJECT}):
+        ours = _ours(name, **table)
         rows = int(store.query(f"SELECT count() AS n FROM {quote_name(table['name'])} WHERE {ours}")[0]["n"])
         if rows:
             store.command(f"ALTER TABLE {quote_name(table['name'])} DELETE WHERE {ours} SETTINGS mutations_sync = 2")
@@ -71,6 +76,19 @@ def erase(store: Store, user_id: str, *, author: str, now: datetime) -> dict[str
     if counts:
         add_audit(store, time=now, actor=author, action="delete user", target=name, before="", after=json.dumps(counts))
     return counts
+
+
+def _ours(deletion: str, *, name: str, column: str, database: str, owner: str) -> str:
+    """The condition on a table's rows that are to go."""
+    database = quote_name(database)
+    gone = f"FROM {database}.deleted_traces WHERE deletion_id = '{deletion}'"
+    if owner:
+        return f"({column}, {owner}) IN (SELECT gone_trace_id, project {gone})"
+    # Says nothing of projects: goes with the last project's spans.
+    return (
+        f"{column} IN (SELECT gone_trace_id {gone}) AND {column} NOT IN "
+        f"(SELECT TraceId FROM {database}.otel_traces WHERE TraceId IN (SELECT gone_trace_id {gone}))"
+    )
 
 
 def _enter(store: Store, name: str, counts: dict[str, int], now: datetime) -> None:

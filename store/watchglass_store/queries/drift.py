@@ -37,19 +37,19 @@ def sample_ids(
         limit: the most rows.
 
     Returns:
-        Rows with trace_id, span_id, start_time and received_at; a call that came in pieces is there once.
+        Rows with trace_id, span_id, project, start_time and received_at; a call that came in pieces is there once.
     """
     return store.query(
         f"""
-        SELECT trace_id, span_id, max(c.start_time) AS start_time, max(c.received_at) AS received_at
+        SELECT trace_id, span_id, project, max(c.start_time) AS start_time, max(c.received_at) AS received_at
         FROM llm_calls_by_time AS c
         WHERE c.received_at {_DURING.replace("{column}", "c.received_at")}
           AND operation_name IN {{operations:Array(String)}}
           AND (empty({{services:Array(String)}}) OR service_name IN {{services:Array(String)}})
           AND (empty({{hours:Array(UInt8)}})
                OR {_HOUR_OF_WEEK.replace("{column}", "c.received_at")} IN {{hours:Array(UInt8)}})
-        GROUP BY trace_id, span_id
-        ORDER BY cityHash64(trace_id, span_id), trace_id, span_id
+        GROUP BY trace_id, span_id, project
+        ORDER BY cityHash64(trace_id, span_id), trace_id, span_id, project
         LIMIT {{limit:UInt32}}
         """,
         {
@@ -86,12 +86,12 @@ def call_texts(store: Store, keys: Sequence[CallKey], *, column: str, longest: i
         longest: texts are cut to this many characters.
 
     Returns:
-        Rows with trace_id, span_id, received_at, service_name, model, prompt_version and text; no empty texts.
+        Rows with trace_id, span_id, project, received_at, service_name, model, prompt_version and text; no empty texts.
     """
     assert column in ("prompt_text", "response_text")
     return store.query(
         f"""
-        SELECT trace_id, span_id, received_at, service_name, prompt_version,
+        SELECT trace_id, span_id, key_project AS project, received_at, service_name, prompt_version,
                if(response_model != '', response_model, request_model) AS model,
                leftUTF8({column}, {{longest:UInt32}}) AS text
         FROM llm_calls
@@ -128,11 +128,13 @@ def sample_scores(
         limit: the most rows.
 
     Returns:
-        Rows with trace_id, span_id, received_at (when the call began), service_name, model, prompt_version and value.
+        Rows with trace_id, span_id, project, received_at (when the call began), service_name, model, prompt_version
+        and value.
     """
     return store.query(
         f"""
-        SELECT trace_id, span_id, s.call_time AS received_at, service_name, model, prompt_version, s.value AS value
+        SELECT trace_id, span_id, project, s.call_time AS received_at, service_name, model,
+               prompt_version, s.value AS value
         FROM scores AS s FINAL
         WHERE name = {{name:String}} AND s.value IS NOT NULL AND isFinite(assumeNotNull(s.value))
           AND s.call_time {_DURING.replace("{column}", "s.call_time")}
@@ -141,7 +143,8 @@ def sample_scores(
           AND (empty({{versions:Array(String)}}) OR prompt_version IN {{versions:Array(String)}})
           AND (empty({{hours:Array(UInt8)}})
                OR {_HOUR_OF_WEEK.replace("{column}", "s.call_time")} IN {{hours:Array(UInt8)}})
-        ORDER BY cityHash64(trace_id, span_id), trace_id, span_id, evaluator, evaluator_version
+        ORDER BY cityHash64(trace_id, span_id), trace_id, span_id, project, evaluator,
+                 evaluator_version
         LIMIT {{limit:UInt32}}
         """,
         {
@@ -171,19 +174,21 @@ def new_scores(
         limit: the most rows.
 
     Returns:
-        Rows with trace_id, span_id, received_at (when it was written), service_name, model, prompt_version and value.
+        Rows with trace_id, span_id, project, received_at (when it was written), service_name, model, prompt_version
+        and value.
     """
     return store.query(
         """
-        SELECT trace_id, span_id, s.created_at AS received_at, service_name, model, prompt_version, s.value AS value
+        SELECT trace_id, span_id, project, s.created_at AS received_at, service_name, model,
+               prompt_version, s.value AS value
         FROM scores AS s FINAL
         WHERE name = {name:String} AND s.value IS NOT NULL AND isFinite(assumeNotNull(s.value))
           AND s.call_time >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC') - INTERVAL 2 DAY
           AND s.created_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
           AND s.created_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
           AND (s.created_at > fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
-               OR (trace_id, span_id) > ({after_trace:String}, {after_span:String}))
-        ORDER BY s.created_at, trace_id, span_id
+               OR (trace_id, span_id, project) > ({after_trace:String}, {after_span:String}, {after_project:String}))
+        ORDER BY s.created_at, trace_id, span_id, project
         LIMIT {limit:UInt32}
         """,
         {
@@ -192,6 +197,7 @@ def new_scores(
             "until_ms": milliseconds(until),
             "after_trace": after[0],
             "after_span": after[1],
+            "after_project": after[2],
             "limit": limit,
         },
     )

@@ -6,19 +6,19 @@ from typing import Any
 
 from watchglass_store.client import Store
 
-CallId = tuple[str, str]
-"""(trace_id, span_id)"""
-CallKey = tuple[int, str, str]
-"""(the hour it is stored under, in Unix seconds, trace_id, span_id)"""
+CallId = tuple[str, str, str]
+"""(trace_id, span_id, project of the API key): ids are made by clients, and two projects may have the same."""
+CallKey = tuple[int, str, str, str]
+"""(the hour it is stored under, in Unix seconds, trace_id, span_id, project of the API key)"""
 
-BY_KEY = "(hour, trace_id, span_id) IN {keys:Array(Tuple(UInt32, String, String))}"
+BY_KEY = "(hour, trace_id, span_id, key_project) IN {keys:Array(Tuple(UInt32, String, String, String))}"
 """Condition on `llm_calls`, from the parameter `keys`: a list of `CallKey`. By it a call is found without a search."""
 
 RETENTION = timedelta(days=29)
 """How old a call's start may be at its arrival before it is stored under a later hour than its own."""
 
 CONTEXT = """trace_id, span_id, parent_span_id, conversation_id, start_time, duration_s, service_name, environment,
-               project, operation_name, tool_name, prompt_name, prompt_version, error_type"""
+               project, key_project, operation_name, tool_name, prompt_name, prompt_version, error_type"""
 """Columns of a call that every evaluator sees."""
 
 
@@ -39,26 +39,26 @@ def arrivals(
         store: where from.
         since: earliest arrival, inclusive.
         until: latest arrival, inclusive.
-        after: of those that arrived exactly at `since`, only the calls behind this one; ("", "") = all.
+        after: of those that arrived exactly at `since`, only the calls behind this one; ("", "", "") = all.
         operations: values of operation_name.
         shard: only traces with cityHash64(trace_id) % shards equal to this.
         shards: number of shards.
         limit: the most rows.
 
     Returns:
-        Rows with received_at, trace_id, span_id, start_time, service_name and operation_name.
+        Rows with received_at, trace_id, span_id, project, start_time, service_name and operation_name.
     """
     return store.query(
         """
-        SELECT received_at, trace_id, span_id, start_time, service_name, operation_name
+        SELECT received_at, trace_id, span_id, project, start_time, service_name, operation_name
         FROM llm_calls_by_time
         WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
           AND received_at <= fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
           AND (received_at > fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
-               OR (trace_id, span_id) > ({after_trace:String}, {after_span:String}))
+               OR (trace_id, span_id, project) > ({after_trace:String}, {after_span:String}, {after_project:String}))
           AND operation_name IN {operations:Array(String)}
           AND cityHash64(trace_id) % {shards:UInt32} = {shard:UInt32}
-        ORDER BY received_at, trace_id, span_id
+        ORDER BY received_at, trace_id, span_id, project
         LIMIT {limit:UInt32}
         """,
         {
@@ -66,6 +66,7 @@ def arrivals(
             "until_ms": milliseconds(until),
             "after_trace": after[0],
             "after_span": after[1],
+            "after_project": after[2],
             "operations": list(operations),
             "shards": shards,
             "shard": shard,
@@ -133,30 +134,30 @@ def call_texts(store: Store, keys: Sequence[CallKey], *, columns: Sequence[str],
 
 
 def retrieved(
-    store: Store, places: Sequence[tuple[int, str]], *, longest: int
-) -> dict[str, list[tuple[datetime, str]]]:
-    """What was retrieved in some traces: by trace id the start and the text of each retrieval, in order of their start.
+    store: Store, places: Sequence[tuple[int, str, str]], *, longest: int
+) -> dict[tuple[str, str], list[tuple[datetime, str]]]:
+    """What was retrieved in some traces: start and text of each retrieval by trace id and project, in order of start.
 
     Args:
         store: where from.
-        places: which traces, by (hour of a call of theirs in Unix seconds, trace_id), about 500; the hour before is
-            looked at as well.
+        places: which traces, by (hour of a call of theirs in Unix seconds, trace_id, project), about 500; the hour
+            before is looked at as well.
         longest: texts are cut to one character more than this. Of a trace the first 20 retrievals are read.
     """
     rows = store.query(
         """
-        SELECT trace_id, start_time, leftUTF8(context_text, {longest:UInt32}) AS text FROM llm_calls
-        WHERE (hour, trace_id) IN {places:Array(Tuple(UInt32, String))} AND context_text != ''
-        ORDER BY trace_id, start_time, span_id LIMIT 20 BY trace_id
+        SELECT trace_id, key_project, start_time, leftUTF8(context_text, {longest:UInt32}) AS text FROM llm_calls
+        WHERE (hour, trace_id, key_project) IN {places:Array(Tuple(UInt32, String, String))} AND context_text != ''
+        ORDER BY trace_id, start_time, span_id LIMIT 20 BY trace_id, key_project
         """,
         {
-            "places": sorted({(hour - before, trace_id) for hour, trace_id in places for before in (0, 3600)}),
+            "places": sorted({(hour - before, *trace) for hour, *trace in places for before in (0, 3600)}),
             "longest": longest + 1,
         },
     )
-    found: dict[str, list[tuple[datetime, str]]] = {}
+    found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
     for row in rows:
-        found.setdefault(row["trace_id"], []).append((row["start_time"], row["text"]))
+        found.setdefault((row["trace_id"], row["key_project"]), []).append((row["start_time"], row["text"]))
     return found
 
 
@@ -193,14 +194,14 @@ def scored_at(
     """
     rows = store.query(
         """
-        SELECT trace_id, span_id, max(created_at) AS created_at FROM scores
+        SELECT trace_id, span_id, project, max(created_at) AS created_at FROM scores
         WHERE name = {name:String} AND evaluator = {evaluator:String} AND evaluator_version = {version:String}
-          AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
-        GROUP BY trace_id, span_id
+          AND (trace_id, span_id, project) IN {ids:Array(Tuple(String, String, String))}
+        GROUP BY trace_id, span_id, project
         """,
         {"name": name, "evaluator": evaluator, "version": version, "ids": list(ids)},
     )
-    return {(row["trace_id"], row["span_id"]): row["created_at"] for row in rows}
+    return {(row["trace_id"], row["span_id"], row["project"]): row["created_at"] for row in rows}
 
 
 def last_batches(store: Store, evaluator: str, version: str) -> list[dict[str, Any]]:
@@ -239,11 +240,11 @@ def deaths_since(
     """
     rows = store.query(
         """
-        SELECT trace_id, span_id, uniqExact(worker) AS lives FROM evaluation_log
+        SELECT trace_id, span_id, project, uniqExact(worker) AS lives FROM evaluation_log
         WHERE evaluator = {evaluator:String} AND evaluator_version = {version:String} AND event = 'start'
           AND time >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC') AND worker != {worker:String}
-          AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
-        GROUP BY trace_id, span_id
+          AND (trace_id, span_id, project) IN {ids:Array(Tuple(String, String, String))}
+        GROUP BY trace_id, span_id, project
         """,
         {
             "evaluator": evaluator,
@@ -253,7 +254,7 @@ def deaths_since(
             "ids": list(ids),
         },
     )
-    return {(row["trace_id"], row["span_id"]): row["lives"] for row in rows}
+    return {(row["trace_id"], row["span_id"], row["project"]): row["lives"] for row in rows}
 
 
 def storage_keys(call: CallId, start_time: datetime, received_at: datetime) -> list[CallKey]:
@@ -269,7 +270,9 @@ def storage_keys(call: CallId, start_time: datetime, received_at: datetime) -> l
 
 def storage_days(start_time: datetime, received_at: datetime) -> set[date]:
     """The days under which a call may be stored."""
-    return {datetime.fromtimestamp(hour, UTC).date() for hour, *_ in storage_keys(("", ""), start_time, received_at)}
+    return {
+        datetime.fromtimestamp(hour, UTC).date() for hour, *_ in storage_keys(("", "", ""), start_time, received_at)
+    }
 
 
 _CHOSEN_WITHIN = (timedelta(minutes=-1), timedelta(0), timedelta(minutes=1))

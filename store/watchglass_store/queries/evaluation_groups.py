@@ -8,6 +8,8 @@ from watchglass_store.client import Store
 from watchglass_store.queries.evaluation import CONTEXT, milliseconds
 
 Level = Literal["trace", "session"]
+GroupId = tuple[str, str]
+"""(id of the trace or session, project of the API key): ids are made by clients."""
 _ID: Final = {"trace": "trace_id", "session": "conversation_id"}
 
 
@@ -16,7 +18,7 @@ def quiet_groups(
     *,
     level: Level,
     since: datetime,
-    after: str,
+    after: GroupId,
     until: datetime,
     idle: timedelta,
     shard: int,
@@ -29,7 +31,7 @@ def quiet_groups(
         store: where from.
         level: which of the two.
         since: earliest last arrival, inclusive.
-        after: of those whose last arrival is exactly at `since`, only ids behind this one; "" = all.
+        after: of those whose last arrival is exactly at `since`, only those behind this one; ("", "") = all.
         until: latest last arrival, inclusive.
         idle: how long nothing has come in since.
         shard: only ids with cityHash64(id) % shards equal to this.
@@ -37,28 +39,30 @@ def quiet_groups(
         limit: the most rows.
 
     Returns:
-        Rows with id, last (arrival), and first_start and last_start of the calls that arrived since `since`.
+        Rows with id, project, last (arrival), and first_start and last_start of the calls that arrived since `since`.
     """
     key = _ID[level]
     return store.query(
         f"""
-        SELECT {key} AS id, max(c.received_at) AS last,
+        SELECT {key} AS id, project, max(c.received_at) AS last,
                min(c.start_time) AS first_start, max(c.start_time) AS last_start
         FROM llm_calls_by_time AS c
         WHERE c.received_at >= fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
           AND c.received_at <= fromUnixTimestamp64Milli({{seen_ms:Int64}}, 'UTC')
           AND {key} != '' AND cityHash64({key}) % {{shards:UInt32}} = {{shard:UInt32}}
-        GROUP BY id
+        GROUP BY id, project
         HAVING last <= fromUnixTimestamp64Milli({{until_ms:Int64}}, 'UTC')
-           AND (last > fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC') OR id > {{after:String}})
-        ORDER BY last, id
+           AND (last > fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
+                OR (id, project) > ({{after:String}}, {{after_project:String}}))
+        ORDER BY last, id, project
         LIMIT {{limit:UInt32}}
         """,
         {
             "since_ms": milliseconds(since),
             "until_ms": milliseconds(until),
             "seen_ms": milliseconds(until + idle),
-            "after": after,
+            "after": after[0],
+            "after_project": after[1],
             "shards": shards,
             "shard": shard,
             "limit": limit,
@@ -84,7 +88,7 @@ def steps(
     store: Store,
     *,
     level: Level,
-    ids: Sequence[str],
+    ids: Sequence[GroupId],
     days: Sequence[date],
     columns: Sequence[str],
     longest: int,
@@ -106,13 +110,15 @@ def steps(
     """
     texts = "".join(f"leftUTF8({column}, {{longest:UInt32}}) AS {column}, " for column in columns)
     if level == "trace":
-        which = "day IN {days:Array(Date)} AND trace_id IN {ids:Array(String)}"
+        which = "day IN {days:Array(Date)} AND (trace_id, key_project) IN {ids:Array(Tuple(String, String))}"
         parameters = {"days": [day.isoformat() for day in days]}
     else:
-        which = """(hour, trace_id, span_id) IN (
-            SELECT hour, trace_id, span_id FROM llm_calls_by_time WHERE conversation_id IN {ids:Array(String)}
+        which = """(hour, trace_id, span_id, key_project) IN (
+            SELECT hour, trace_id, span_id, project FROM llm_calls_by_time
+            WHERE conversation_id IN {names:Array(String)}
+              AND (conversation_id, project) IN {ids:Array(Tuple(String, String))}
         )"""
-        parameters = {}
+        parameters = {"names": sorted({name for name, _ in ids})}
     return store.query(
         f"""
         SELECT {CONTEXT},
@@ -120,15 +126,15 @@ def steps(
         FROM llm_calls
         WHERE {which}
         ORDER BY start_time, span_id
-        LIMIT {{most:UInt32}} BY {_ID[level]}
+        LIMIT {{most:UInt32}} BY {_ID[level]}, key_project
         """,
         {**parameters, "ids": list(ids), "longest": longest + 1, "most": most + 1},
     )
 
 
 def scored_at(
-    store: Store, ids: Sequence[str], *, level: Level, name: str, evaluator: str, version: str
-) -> dict[str, datetime]:
+    store: Store, ids: Sequence[GroupId], *, level: Level, name: str, evaluator: str, version: str
+) -> dict[GroupId, datetime]:
     """When traces or sessions got their visible score, or their terminal error, from one version of an evaluator.
 
     Args:
@@ -142,11 +148,11 @@ def scored_at(
     key, other = ("trace_id", "conversation_id") if level == "trace" else ("conversation_id", "trace_id")
     rows = store.query(
         f"""
-        SELECT {key} AS id, max(s.created_at) AS created_at FROM scores AS s
+        SELECT {key} AS id, project, max(s.created_at) AS created_at FROM scores AS s
         WHERE name = {{name:String}} AND evaluator = {{evaluator:String}} AND evaluator_version = {{version:String}}
-          AND {key} IN {{ids:Array(String)}} AND {other} = '' AND span_id = ''
-        GROUP BY id
+          AND ({key}, project) IN {{ids:Array(Tuple(String, String))}} AND {other} = '' AND span_id = ''
+        GROUP BY id, project
         """,
         {"name": name, "evaluator": evaluator, "version": version, "ids": list(ids)},
     )
-    return {row["id"]: row["created_at"] for row in rows}
+    return {(row["id"], row["project"]): row["created_at"] for row in rows}

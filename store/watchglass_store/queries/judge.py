@@ -6,8 +6,8 @@ from typing import Any
 
 from watchglass_store.client import Store
 
-CallId = tuple[str, str]
-"""(trace_id, span_id)"""
+CallId = tuple[str, str, str]
+"""(trace_id, span_id, project of the API key)"""
 
 
 def committed_usd(store: Store, day: date, *, except_for: Sequence[str] = ()) -> float:
@@ -57,7 +57,7 @@ def verdicts(store: Store, version: str, hashes: Sequence[str]) -> dict[str, dic
         return {}
     rows = store.query(
         """
-        SELECT input_hash, trace_id, span_id, value, choice, method, agreement, votes, explanation, cost_usd
+        SELECT input_hash, trace_id, span_id, project, value, choice, method, agreement, votes, explanation, cost_usd
         FROM judge_verdicts
         WHERE evaluator_version = {version:String} AND input_hash IN {hashes:Array(String)}
         ORDER BY time LIMIT 1 BY input_hash
@@ -80,14 +80,14 @@ def cheap_scores(
     """
     rows = store.query(
         """
-        SELECT trace_id, span_id, name, argMax(tuple(value), created_at).1 AS value FROM scores
+        SELECT trace_id, span_id, project, name, argMax(tuple(value), created_at).1 AS value FROM scores
         WHERE name IN {names:Array(String)} AND toDate(call_time) IN {days:Array(Date)}
-          AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
-        GROUP BY trace_id, span_id, name
+          AND (trace_id, span_id, project) IN {ids:Array(Tuple(String, String, String))}
+        GROUP BY trace_id, span_id, project, name
         """,
         {"names": list(names), "days": [day.isoformat() for day in days], "ids": list(ids)},
     )
     found: dict[CallId, dict[str, float | None]] = {}
     for row in rows:
-        found.setdefault((row["trace_id"], row["span_id"]), {})[row["name"]] = row["value"]
+        found.setdefault((row["trace_id"], row["span_id"], row["project"]), {})[row["name"]] = row["value"]
     return found

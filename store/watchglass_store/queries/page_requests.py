@@ -124,11 +124,12 @@ def preview_taken_by(store: Store, request_id: str) -> str:
 
 
 def answers_to_preview(store: Store, request_id: str) -> list[dict[str, Any]]:
-    """All that is known of a preview: outcome, trace_id, span_id, value, verdict, explanation, reason, cost_usd."""
+    """All of a preview: outcome, trace_id, span_id, project, value, verdict, explanation, reason, cost_usd."""
     return store.query(
         """
-        SELECT outcome, trace_id, span_id, value, verdict, explanation, reason, cost_usd FROM judge_previews AS p
-        WHERE request_id = {id:String} ORDER BY p.time, outcome = 'done', trace_id, span_id LIMIT 100
+        SELECT outcome, trace_id, span_id, project, value, verdict, explanation, reason, cost_usd
+        FROM judge_previews AS p
+        WHERE request_id = {id:String} ORDER BY p.time, outcome = 'done', trace_id, span_id, project LIMIT 100
         """,
         {"id": request_id},
     )

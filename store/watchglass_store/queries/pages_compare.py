@@ -144,8 +144,8 @@ def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> lis
 
 def _side_by_call(where: str) -> str:
     """SQL on `scores`: the side that its call is on."""
-    of = f"SELECT trace_id, span_id FROM llm_calls WHERE {where} AND {_RELEASE}"
-    chosen = [f"(trace_id, span_id) IN ({of} = {{side_{side}:String}})" for side in ("b", "a")]
+    of = f"SELECT trace_id, span_id, key_project FROM llm_calls WHERE {where} AND {_RELEASE}"
+    chosen = [f"(trace_id, span_id, project) IN ({of} = {{side_{side}:String}})" for side in ("b", "a")]
     return f"multiIf({chosen[0]}, 1, {chosen[1]}, 0, NULL)"
 
 

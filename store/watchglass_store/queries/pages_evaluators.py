@@ -59,10 +59,10 @@ def backlogs(store: Store, through_ms: Sequence[int]) -> list[int]:
 
 
 def problems(store: Store, start: datetime, end: datetime, *, limit: int = 50) -> list[dict[str, Any]]:
-    """The newest failed and quarantined evaluations: time_ms, evaluator, event, trace_id, span_id, why."""
+    """The newest failed and quarantined evaluations: time_ms, evaluator, event, trace_id, span_id, project, why."""
     return store.query(
         """
-        SELECT toUnixTimestamp64Milli(time) AS time_ms, evaluator, event, trace_id, span_id,
+        SELECT toUnixTimestamp64Milli(time) AS time_ms, evaluator, event, trace_id, span_id, project,
                substringUTF8(message, 1, 400) AS why
         FROM evaluation_log
         WHERE event IN ('error', 'quarantine') AND time >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')
@@ -74,10 +74,10 @@ def problems(store: Store, start: datetime, end: datetime, *, limit: int = 50) -
 
 
 def verdicts(store: Store, evaluator: str, *, limit: int = 20) -> list[dict[str, Any]]:
-    """What a judge said last: trace_id, span_id, value, label, why, version, time_ms (Unix) of the call."""
+    """What a judge said last: trace_id, span_id, project, value, label, why, version, time_ms (Unix) of the call."""
     return store.query(
         """
-        SELECT trace_id, span_id, value, label, substringUTF8(explanation, 1, 400) AS why,
+        SELECT trace_id, span_id, project, value, label, substringUTF8(explanation, 1, 400) AS why,
                evaluator_version AS version, toUnixTimestamp64Milli(call_time) AS time_ms
         FROM scores FINAL
         WHERE name = {evaluator:String} AND evaluator = {evaluator:String} AND call_time > now() - INTERVAL 7 DAY
@@ -90,22 +90,22 @@ def verdicts(store: Store, evaluator: str, *, limit: int = 20) -> list[dict[str,
 def recent_calls(store: Store, scope: Scope, *, limit: int) -> list[dict[str, Any]]:
     """The newest answered calls to models, of the last 500 that arrived in the scope's time.
 
-    Rows: trace_id, span_id, start_ms, received_ms (Unix), service_name, model.
+    Rows: trace_id, span_id, key_project, start_ms, received_ms (Unix), service_name, model.
     """
     where, parameters = conditions(scope, "start_time", model=f"({_MODEL})", by_operation=False)
     return store.query(
         f"""
-        SELECT trace_id, span_id, toUnixTimestamp64Milli(c.start_time) AS start_ms,
+        SELECT trace_id, span_id, key_project, toUnixTimestamp64Milli(c.start_time) AS start_ms,
                toUnixTimestamp64Milli(c.received_at) AS received_ms, service_name, {_MODEL} AS model
         FROM llm_calls AS c
         WHERE {where} AND {HOURS} AND prompt_text != '' AND response_text != '' AND service_name != 'watchglass-judge'
-              AND (trace_id, span_id) IN (
-            SELECT trace_id, span_id FROM llm_calls_by_time AS t
+              AND (trace_id, span_id, key_project) IN (
+            SELECT trace_id, span_id, project FROM llm_calls_by_time AS t
             WHERE t.received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC')
                   AND t.operation_name IN ('chat', 'text_completion', 'generate_content')
             ORDER BY t.received_at DESC LIMIT 500
         )
-        ORDER BY c.start_time DESC, trace_id, span_id LIMIT {{limit:UInt8}}
+        ORDER BY c.start_time DESC, trace_id, span_id, key_project LIMIT {{limit:UInt8}}
         """,
         {**parameters, "limit": limit},
     )

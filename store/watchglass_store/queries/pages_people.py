@@ -73,7 +73,7 @@ def turns_of(store: Store, scope: Scope, conversation: str, *, limit: int = 50) 
     return store.query(
         f"""
         SELECT * FROM (
-            SELECT toUnixTimestamp64Milli(toDateTime64(start_time, 3)) AS start_ms, trace_id, span_id,
+            SELECT toUnixTimestamp64Milli(toDateTime64(start_time, 3)) AS start_ms, trace_id, span_id, key_project,
                    substringUTF8(prompt_text, 1, 2000) AS prompt, substringUTF8(response_text, 1, 2000) AS answer,
                    {_MODEL} AS model, error_type, duration_s
             FROM llm_calls WHERE {where} AND conversation_id = {{conversation:String}}

@@ -161,12 +161,13 @@ def reasons(store: Store, scope: Scope, key: ScoreKey, *, limit: int = 8) -> lis
 def extremes(store: Store, scope: Scope, key: ScoreKey, *, highest: bool, limit: int = 10) -> list[dict[str, Any]]:
     """Calls with the highest or lowest values, the newest of equal ones first.
 
-    Rows: trace_id, span_id, value, label, explanation (cut to 400 characters), model, service_name, time_ms (Unix).
+    Rows: trace_id, span_id, project, value, label, why (the explanation, cut to 400 characters), model, service_name,
+    time_ms (Unix).
     """
     where, parameters = _where(scope, key)
     return store.query(
         f"""
-        SELECT trace_id, span_id, value, label, substringUTF8(explanation, 1, 400) AS why, model, service_name,
+        SELECT trace_id, span_id, project, value, label, substringUTF8(explanation, 1, 400) AS why, model, service_name,
                toUnixTimestamp64Milli(call_time) AS time_ms
         FROM scores FINAL WHERE {where} AND value IS NOT NULL
         ORDER BY value {"DESC" if highest else "ASC"}, call_time DESC LIMIT {{limit:UInt32}}

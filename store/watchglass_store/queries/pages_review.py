@@ -37,10 +37,11 @@ def score_names(store: Store, scope: Scope, *, limit: int = 200) -> list[str]:
 
 
 def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> list[dict[str, Any]]:
-    """Calls to look at, in order: trace_id, span_id, by_value (of the score in the order; None without)."""
+    """Calls to look at, in order: trace_id, span_id, project, by_value (of the score in the order; None without)."""
     seen = (
-        "(trace_id, span_id) NOT IN (SELECT trace_id, span_id FROM scores WHERE name = {label:String} "
-        "AND evaluator = {evaluator:String} AND call_time >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC'))"
+        "(trace_id, span_id, project) NOT IN (SELECT trace_id, span_id, project FROM scores "
+        "WHERE name = {label:String} AND evaluator = {evaluator:String} "
+        "AND call_time >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC'))"
     )
     bound: dict[str, Any] = {"label": chosen.label, "evaluator": chosen.evaluator, "limit": limit}
     if chosen.order in ("lowest", "highest"):
@@ -48,9 +49,10 @@ def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> lis
         direction = "ASC" if chosen.order == "lowest" else "DESC"
         return store.query(
             f"""
-            SELECT trace_id, span_id, any(scores.value) AS by_value FROM scores FINAL
+            SELECT trace_id, span_id, project, any(scores.value) AS by_value FROM scores FINAL
             WHERE {where} AND name = {{score:String}} AND value IS NOT NULL AND {seen}
-            GROUP BY trace_id, span_id ORDER BY by_value {direction}, trace_id, span_id LIMIT {{limit:UInt32}}
+            GROUP BY trace_id, span_id, project ORDER BY by_value {direction}, trace_id, span_id, project
+            LIMIT {{limit:UInt32}}
             """,
             {**parameters, **bound, "score": chosen.score},
         )
@@ -60,9 +62,9 @@ def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> lis
     order = "received_at DESC" if chosen.order == "newest" else "cityHash64(trace_id, span_id, {seed:UInt32})"
     return store.query(
         f"""
-        SELECT trace_id, span_id, CAST(NULL, 'Nullable(Float64)') AS by_value FROM llm_calls_by_time
+        SELECT trace_id, span_id, project, CAST(NULL, 'Nullable(Float64)') AS by_value FROM llm_calls_by_time
         WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC') AND {seen}
-        ORDER BY {order}, trace_id, span_id LIMIT 1 BY trace_id, span_id LIMIT {{limit:UInt32}}
+        ORDER BY {order}, trace_id, span_id, project LIMIT 1 BY trace_id, span_id, project LIMIT {{limit:UInt32}}
         """,
         {**parameters, **bound, "seed": chosen.seed},
     )
@@ -90,7 +92,7 @@ def agreement(store: Store, scope: Scope, label: str) -> dict[str, int]:
         FROM (
             SELECT count() AS n, arraySum(x -> x * (x - 1) / 2, sumMap([label], [toUInt64(1)]).2) AS same
             FROM scores FINAL WHERE {where} AND name = {{label:String}} AND source = 'human'
-            GROUP BY trace_id, span_id HAVING n > 1
+            GROUP BY trace_id, span_id, project HAVING n > 1
         )
         """,
         {**parameters, "label": label},

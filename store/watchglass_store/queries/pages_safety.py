@@ -75,14 +75,14 @@ def kinds(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS, *, l
 def flagged_calls(
     store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS, *, limit: int = 50
 ) -> list[dict[str, Any]]:
-    """The newest flagged calls: trace_id, span_id, time_ms (Unix), service_name, model, found (names of the checks)."""
+    """The newest flagged calls: trace_id, span_id, project, time_ms (Unix), service, call_model, found (the checks)."""
     where, parameters = _where(scope, limits)
     return store.query(
         f"""
-        SELECT trace_id, span_id, toUnixTimestamp64Milli(max(call_time)) AS time_ms, any(service_name) AS service,
-               any(scores.model) AS call_model, arraySort(groupUniqArray(name)) AS found
+        SELECT trace_id, span_id, project, toUnixTimestamp64Milli(max(call_time)) AS time_ms,
+               any(service_name) AS service, any(scores.model) AS call_model, arraySort(groupUniqArray(name)) AS found
         FROM scores FINAL WHERE {where} AND {_IS_FLAGGED}
-        GROUP BY trace_id, span_id ORDER BY time_ms DESC, trace_id, span_id LIMIT {{limit:UInt32}}
+        GROUP BY trace_id, span_id, project ORDER BY time_ms DESC, trace_id, span_id, project LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
     )

@@ -16,9 +16,10 @@ PREVIEW = 300
 
 _MODEL = "if(response_model != '', response_model, request_model)"
 _ORDERS = {
-    "newest": "received_at DESC, start_time DESC, trace_id, span_id",
-    "slowest": "duration_s DESC, trace_id, span_id",
-    "most tokens": "ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0) DESC, trace_id, span_id",
+    "newest": "received_at DESC, start_time DESC, trace_id, span_id, key_project",
+    "slowest": "duration_s DESC, trace_id, span_id, key_project",
+    "most tokens": "ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0) DESC, trace_id, span_id, "
+    "key_project",
 }
 Order = Literal["newest", "slowest", "most tokens"]
 
@@ -50,20 +51,19 @@ def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> li
         where, parameters = conditions(chosen.scope, "start_time")
         # An hour of slack for clients whose clock runs ahead of ours; prunes what arrived earlier.
         sql = f"""
-            SELECT hour, trace_id, span_id FROM llm_calls_by_time
+            SELECT hour, trace_id, span_id, project AS key_project FROM llm_calls_by_time
             WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC')
-            ORDER BY received_at DESC, start_time DESC LIMIT 1 BY trace_id, span_id
+            ORDER BY received_at DESC, start_time DESC LIMIT 1 BY trace_id, span_id, key_project
             LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
     else:
         where, parameters = _where(chosen)
         sql = f"""
-            SELECT hour, trace_id, span_id FROM llm_calls WHERE {where}
+            SELECT hour, trace_id, span_id, key_project FROM llm_calls WHERE {where}
             ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
     rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
-    # Two projects may have sent the same ids: one line of the list.
-    return list(dict.fromkeys((int(row["hour"].timestamp()), row["trace_id"], row["span_id"]) for row in rows))
+    return [(int(row["hour"].timestamp()), row["trace_id"], row["span_id"], row["key_project"]) for row in rows]
 
 
 def count_calls(store: Store, chosen: CallFilter) -> int:
@@ -71,9 +71,9 @@ def count_calls(store: Store, chosen: CallFilter) -> int:
     if chosen.is_by_arrival:
         where, parameters = conditions(chosen.scope, "start_time")
         sql = f"""
-            SELECT trace_id, span_id FROM llm_calls_by_time
+            SELECT trace_id, span_id, project FROM llm_calls_by_time
             WHERE {where} AND received_at >= fromUnixTimestamp64Milli({{start_ms:Int64}} - 3600000, 'UTC')
-            LIMIT 1 BY trace_id, span_id LIMIT {{most:UInt32}}
+            LIMIT 1 BY trace_id, span_id, project LIMIT {{most:UInt32}}
         """
     else:
         where, parameters = _where(chosen)
@@ -87,7 +87,7 @@ def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
     parts = [where, HOURS]
     if chosen.search.strip():
         found, words = matching(chosen.search, HOURS, "{most_found:UInt32}")
-        parts.append(f"(hour, trace_id, span_id) IN ({found})")
+        parts.append(f"(hour, trace_id, span_id, key_project) IN ({found})")
         parameters |= words | {"most_found": COUNT_LIMIT + 1}
     if chosen.status:
         parts.append("error_type = ''" if chosen.status == "ok" else "error_type != ''")
@@ -109,7 +109,7 @@ def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
         return []
     rows = store.query(
         f"""
-        SELECT toUnixTimestamp(hour) AS stored_hour, trace_id, span_id,
+        SELECT toUnixTimestamp(hour) AS stored_hour, trace_id, span_id, key_project,
                toUnixTimestamp64Milli(start_time) AS start_ms, service_name, environment,
                operation_name, {_MODEL} AS model, span_name,
                substringUTF8(multiIf(prompt_text != '', prompt_text, tool_call_arguments != '', tool_call_arguments,
@@ -121,32 +121,32 @@ def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
                prompt_version, user_id, conversation_id
         FROM llm_calls
         WHERE {BY_KEY}
-        LIMIT 1 BY hour, trace_id, span_id
         LIMIT {{limit:UInt32}}
         """,
         {"keys": list(keys), "preview": PREVIEW, "limit": len(keys)},
     )
-    by_key = {(row.pop("stored_hour"), row["trace_id"], row["span_id"]): row for row in rows}
+    by_key = {(row.pop("stored_hour"), row["trace_id"], row["span_id"], row["key_project"]): row for row in rows}
     return [by_key[key] for key in keys if key in by_key]
 
 
 def scores_of(store: Store, keys: Sequence[CallKey], scope: Scope) -> list[dict[str, Any]]:
-    """Scores of these calls: trace_id, span_id, name, mean of each evaluator's latest value."""
+    """Scores of these calls: trace_id, span_id, key_project, name, mean of each evaluator's latest value."""
     if not keys:
         return []
     return store.query(
         """
-        SELECT trace_id, span_id, name, avg(latest) AS mean FROM (
-        SELECT trace_id, span_id, name, argMax(tuple(value), (created_at, evaluator_version)).1 AS latest FROM scores
-        WHERE trace_id IN {traces:Array(String)} AND (trace_id, span_id) IN {ids:Array(Tuple(String, String))}
+        SELECT trace_id, span_id, project AS key_project, name, avg(latest) AS mean FROM (
+        SELECT trace_id, span_id, project, name, argMax(tuple(value), (created_at, evaluator_version)).1 AS latest
+        FROM scores WHERE trace_id IN {traces:Array(String)}
+          AND (trace_id, span_id, project) IN {ids:Array(Tuple(String, String, String))}
           AND call_time >= fromUnixTimestamp64Milli({start_ms:Int64} - 3600000, 'UTC')
           AND call_time < fromUnixTimestamp64Milli({end_ms:Int64} + 3600000, 'UTC')
-        GROUP BY trace_id, span_id, name, evaluator
-        ) WHERE latest IS NOT NULL GROUP BY trace_id, span_id, name LIMIT 5000
+        GROUP BY trace_id, span_id, project, name, evaluator
+        ) WHERE latest IS NOT NULL GROUP BY trace_id, span_id, project, name LIMIT 5000
         """,
         {
-            "traces": sorted({trace for _, trace, _ in keys}),
-            "ids": [(trace, span) for _, trace, span in keys],
+            "traces": sorted({trace for _, trace, *_ in keys}),
+            "ids": [key[1:] for key in keys],
             "start_ms": milliseconds(scope.start),
             "end_ms": milliseconds(scope.end),
         },

@@ -14,12 +14,12 @@ def counted(where: str) -> str:
         SELECT name, evaluator FROM scores WHERE {where} GROUP BY name, evaluator HAVING uniq(evaluator_version) > 1
     """
     latest = f"""
-        SELECT s.name, s.evaluator, s.trace_id, s.span_id,
+        SELECT s.name, s.evaluator, s.trace_id, s.span_id, s.project,
             argMax(s.evaluator_version, (s.created_at, s.evaluator_version))
         FROM (SELECT * FROM scores WHERE {where} AND (name, evaluator) IN ({several})) AS s
-        GROUP BY s.name, s.evaluator, s.trace_id, s.span_id
+        GROUP BY s.name, s.evaluator, s.trace_id, s.span_id, s.project
     """
     return f"""(
         (name, evaluator) NOT IN ({several})
-        OR (name, evaluator, trace_id, span_id, evaluator_version) IN ({latest})
+        OR (name, evaluator, trace_id, span_id, project, evaluator_version) IN ({latest})
     )"""

@@ -18,7 +18,7 @@ TEXT = (
 
 
 def matching(search: str, where: str, most: str) -> tuple[str, dict[str, Any]]:
-    """A SELECT of the keys (hour, trace_id, span_id) of calls that hold every word of a search, and its parameters.
+    """A SELECT of the keys (hour, trace_id, span_id, project) of calls that hold every word, and its parameters.
 
     Words are found whole, case ignored, in prompt, answer or tool arguments. Writing beyond ASCII may have no spaces:
     such a word is found inside others too, which takes longer. A search that is a trace id finds that trace.
@@ -35,9 +35,10 @@ def matching(search: str, where: str, most: str) -> tuple[str, dict[str, Any]]:
     conditions += [f"{TEXT} LIKE {{word_{place}:String}}" for place in range(len(inside))]
     parameters: dict[str, Any] = {f"word_{place}": f"%{_literal(word)}%" for place, word in enumerate(inside)}
     sql = (
-        f"SELECT hour, trace_id, span_id FROM llm_call_parts WHERE {where} AND {' AND '.join(conditions)} "
+        f"SELECT hour, trace_id, span_id, project FROM llm_call_parts WHERE {where} AND {' AND '.join(conditions)} "
         f"ORDER BY hour DESC LIMIT {most} "
-        f"UNION ALL SELECT hour, trace_id, span_id FROM llm_call_parts WHERE {where} AND trace_id = {{as_id:String}}"
+        f"UNION ALL SELECT hour, trace_id, span_id, project FROM llm_call_parts "
+        f"WHERE {where} AND trace_id = {{as_id:String}}"
     )
     return sql, {**parameters, "words": whole, "as_id": search.lower()}
 

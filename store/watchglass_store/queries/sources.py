@@ -65,21 +65,23 @@ def sources(store: Store, since: datetime) -> list[Source]:
     rows = store.query(
         f"""
         WITH newest AS (
-            SELECT hour, trace_id, span_id, start_time FROM llm_calls_by_time
+            SELECT hour, trace_id, span_id, project, start_time FROM llm_calls_by_time
             WHERE received_at >= fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
             ORDER BY received_at DESC LIMIT {NEWEST})
         SELECT c.service_name AS service_name, s.scope AS scope, s.sdk AS sdk, c.convention AS convention,
             toInt64(count()) AS calls, max(c.received_at) AS last_received, {shares}
         FROM (
-            SELECT * FROM llm_calls WHERE (hour, trace_id, span_id) IN (SELECT hour, trace_id, span_id FROM newest)
+            SELECT * FROM llm_calls
+            WHERE (hour, trace_id, span_id, key_project) IN (SELECT hour, trace_id, span_id, project FROM newest)
         ) AS c
         LEFT ANY JOIN (
-            SELECT TraceId AS trace_id, SpanId AS span_id, ScopeName AS scope, trim(concat(
+            SELECT TraceId AS trace_id, SpanId AS span_id,
+                ResourceAttributes['watchglass.project'] AS key_project, ScopeName AS scope, trim(concat(
                 ResourceAttributes['telemetry.sdk.name'], ' ', ResourceAttributes['telemetry.sdk.language'])) AS sdk
             FROM otel_traces
             WHERE Timestamp >= (SELECT min(start_time) FROM newest)
                 AND (TraceId, SpanId) IN (SELECT trace_id, span_id FROM newest)
-        ) AS s USING (trace_id, span_id)
+        ) AS s USING (trace_id, span_id, key_project)
         GROUP BY service_name, scope, sdk, convention
         ORDER BY calls DESC, service_name, scope, convention
         """,

@@ -87,6 +87,7 @@ CREATE TABLE llm_calls_by_time (
     hour DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    project LowCardinality(String) COMMENT 'of the API key; empty = none',
     service_name LowCardinality(String),
     operation_name LowCardinality(String),
     conversation_id String CODEC(ZSTD(1)),
@@ -127,7 +128,7 @@ SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW llm_calls_by_time_mv TO llm_calls_by_time AS
 SELECT p.received_at AS received_at, assumeNotNull(p.start_time) AS start_time, p.hour AS hour, p.trace_id AS trace_id,
-       p.span_id AS span_id, ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name,
+       p.span_id AS span_id, p.project AS project, ifNull(p.service_name, '') AS service_name, ifNull(p.operation_name, '') AS operation_name,
        ifNull(p.conversation_id, '') AS conversation_id
 FROM llm_call_parts AS p WHERE p.operation_name IS NOT NULL;
 

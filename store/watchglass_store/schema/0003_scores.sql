@@ -1,5 +1,6 @@
 -- Every evaluation result. Writers: evaluators; the SDK's and people's feedback through the collector.
--- One visible row per (name, evaluator, evaluator_version, trace_id, span_id, conversation_id): read with FINAL.
+-- One visible row per (name, evaluator, evaluator_version, trace_id, span_id,
+-- conversation_id, project): read with FINAL. Ids are made by clients: those of another project are another call's.
 -- A score of a whole trace has no span_id; one of a whole session has a conversation_id and neither of the others.
 CREATE TABLE scores (
     name LowCardinality(String),
@@ -8,6 +9,7 @@ CREATE TABLE scores (
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
     conversation_id String COMMENT 'the session that was scored; empty for scores of calls and traces' CODEC(ZSTD(1)),
+    project LowCardinality(String) COMMENT 'key_project of the call; of feedback, the project of the API key that sent it' CODEC(ZSTD(1)),
     value Nullable(Float64) COMMENT 'NULL = unscored; error then says why' CODEC(ZSTD(1)),
     label LowCardinality(String),
     explanation String CODEC(ZSTD(3)),
@@ -29,7 +31,7 @@ CREATE TABLE scores (
     INDEX idx_call_time call_time TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(created_at)
 PARTITION BY toDate(call_time)
-ORDER BY (name, evaluator, evaluator_version, trace_id, span_id, conversation_id)
+ORDER BY (name, evaluator, evaluator_version, trace_id, span_id, conversation_id, project)
 TTL toDate(call_time) + INTERVAL 90 DAY
 SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
@@ -45,6 +47,7 @@ CREATE TABLE evaluation_log (
     event LowCardinality(String) COMMENT 'batch, start, error, quarantine, waiting, settings or backlog',
     trace_id String CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    project LowCardinality(String) COMMENT 'key_project of that call',
     calls UInt64 COMMENT 'calls that were eligible',
     scored UInt64,
     unscored UInt64,

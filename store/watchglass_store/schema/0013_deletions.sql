@@ -13,8 +13,9 @@ TTL toDateTime(time) + INTERVAL 30 DAY;
 CREATE TABLE deleted_traces (
     deletion_id String,
     gone_trace_id String CODEC(ZSTD(1)),
+    project LowCardinality(String) COMMENT 'of the API key; the same id in another project is another trace',
     time DateTime64(3)
 ) ENGINE = ReplacingMergeTree(time)
 PARTITION BY toYYYYMM(time)
-ORDER BY (deletion_id, gone_trace_id)
+ORDER BY (deletion_id, gone_trace_id, project)
 TTL toDateTime(time) + INTERVAL 30 DAY;

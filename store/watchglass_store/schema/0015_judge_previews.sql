@@ -6,6 +6,7 @@ CREATE TABLE judge_previews (
     outcome LowCardinality(String) COMMENT 'taken, judged (one call), refused (the whole request) or done',
     trace_id String COMMENT 'judged: the call' CODEC(ZSTD(1)),
     span_id String CODEC(ZSTD(1)),
+    project LowCardinality(String) COMMENT 'key_project of that call',
     value Nullable(Float64) COMMENT 'judged: NULL = no verdict, or one without a value',
     verdict String,
     explanation String CODEC(ZSTD(3)),

@@ -1,7 +1,7 @@
 -- Which release of the application made a call: `service.version` of its resource, so that two can be compared.
 ALTER TABLE llm_call_parts ADD COLUMN service_version SimpleAggregateFunction(anyLast, LowCardinality(Nullable(String))) CODEC(ZSTD(1)) AFTER environment;
 
--- As in 0002_llm_calls.sql, and the new column.
+-- As in 0002_llm_calls.sql, and the new column, and `key_project`: what parts calls whose ids are the same.
 CREATE OR REPLACE VIEW llm_calls AS
 WITH
     arraySort(event_messages) AS events,
@@ -16,7 +16,7 @@ SELECT
     assumeNotNull(p.start_time) AS start_time, ifNull(p.duration_s, 0) AS duration_s, ifNull(p.span_name, '') AS span_name,
     ifNull(p.service_name, '') AS service_name, ifNull(p.environment, '') AS environment,
     ifNull(p.service_version, '') AS service_version,
-    if(p.project != '', p.project, ifNull(p.claimed_project, '')) AS project,
+    if(p.project != '', p.project, ifNull(p.claimed_project, '')) AS project, p.project AS key_project,
     ifNull(p.convention, '') AS convention, ifNull(p.operation_name, '') AS operation_name,
     ifNull(p.provider_name, '') AS provider_name, ifNull(p.request_model, '') AS request_model,
     ifNull(p.response_model, '') AS response_model, ifNull(p.response_id, '') AS response_id,

@@ -63,7 +63,7 @@ def test_hours_of_the_week() -> None:
 
 def test_the_week_is_divided_as_finely_as_the_data_allow() -> None:
     def items(count: int, days: float) -> list[Item]:
-        return [Item("", "", NOON + timedelta(days=days * k / count), "", "", "") for k in range(count)]
+        return [Item(("", "", ""), NOON + timedelta(days=days * k / count), "", "", "") for k in range(count)]
 
     assert strata_for(items(8000, 3)) == 1
     assert strata_for(items(8000, 7)) == 168

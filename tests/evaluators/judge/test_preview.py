@@ -26,9 +26,9 @@ RUBRIC: dict[str, Any] = {
 }
 
 
-def places(calls: list[tuple[str, str]], clock: Any) -> list[tuple[str, str, int, int]]:
+def places(calls: list[tuple[str, str]], clock: Any) -> list[tuple[str, str, str, int, int]]:
     received = int(clock.now.timestamp() * 1000)
-    return [(trace, span, received - 1000, received) for trace, span in calls]
+    return [(trace, span, "", received - 1000, received) for trace, span in calls]
 
 
 @pytest.fixture

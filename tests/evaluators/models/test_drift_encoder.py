@@ -29,7 +29,7 @@ def items(
         pool = words if choice.random() < share else others or words
         text = f"I will tell you about {' and '.join(choice.sample(pool, 2))}."
         moment = START + timedelta(seconds=number)
-        found.append(Item(f"{seed:016x}{number:016x}", f"{number:016x}", moment, "shop", "m", "", text))
+        found.append(Item((f"{seed:016x}{number:016x}", f"{number:016x}", ""), moment, "shop", "m", "", text))
     return found
 
 

@@ -51,7 +51,7 @@ def test_a_sample_is_random_but_always_the_same(store: Store) -> None:
 
 def test_texts_of_calls_that_went_well(store: Store) -> None:
     store.insert("llm_call_parts", [call(1), call(2, error_type="timeout"), call(3, response_text="")])
-    keys = [(int(NOW.timestamp()) // 3600 * 3600, f"{k:032x}", f"{k:016x}") for k in (1, 2, 3)]
+    keys = [(int(NOW.timestamp()) // 3600 * 3600, f"{k:032x}", f"{k:016x}", "") for k in (1, 2, 3)]
     rows = drift.call_texts(store, keys, column="response_text", longest=6)
     assert [(row["span_id"], row["text"]) for row in rows] == [(f"{1:016x}", "answer")]
 
@@ -69,9 +69,9 @@ def test_scores_in_both_orders(store: Store) -> None:
     )  # fmt: skip
     assert sorted(row["value"] for row in found) == [0.25, 0.5]
     until = NOW + timedelta(minutes=1)
-    new = drift.new_scores(store, "s", since=NOW, until=until, after=("", ""), limit=10)
+    new = drift.new_scores(store, "s", since=NOW, until=until, after=("", "", ""), limit=10)
     assert [row["trace_id"] for row in new] == ["1", "4"]
-    later = drift.new_scores(store, "s", since=new[0]["received_at"], until=until, after=("1", "x"), limit=10)
+    later = drift.new_scores(store, "s", since=new[0]["received_at"], until=until, after=("1", "x", ""), limit=10)
     assert [row["trace_id"] for row in later] == ["4"]
 
 

@@ -27,15 +27,15 @@ def call(number: int, **columns: Any) -> dict[str, Any]:
     }
 
 
-def key(number: int) -> tuple[str, str]:
-    return f"{number:032x}", f"{number:016x}"
+def key(number: int, project: str = "") -> tuple[str, str, str]:
+    return f"{number:032x}", f"{number:016x}", project
 
 
 def arrivals(store: Store, **choice: Any) -> list[int]:
     defaults: dict[str, Any] = {
         "since": NOW,
         "until": LATER,
-        "after": ("", ""),
+        "after": ("", "", ""),
         "operations": ["chat"],
         "shard": 0,
         "shards": 1,
@@ -60,12 +60,13 @@ def test_arrivals_are_in_order_and_can_be_paged_through(stored: Store) -> None:
     assert arrivals(stored, until=NOW) == [1, 3]
     assert arrivals(stored, operations=["embeddings", "chat"]) == [1, 3, 4, 2]
     [row] = evaluation.arrivals(
-        stored, since=LATER, until=LATER, after=("", ""), operations=["chat"], shard=0, shards=1, limit=9
+        stored, since=LATER, until=LATER, after=("", "", ""), operations=["chat"], shard=0, shards=1, limit=9
     )
     assert row == {
         "received_at": LATER,
         "trace_id": key(2)[0],
         "span_id": key(2)[1],
+        "project": "",
         "start_time": NOW - timedelta(seconds=1),
         "service_name": "shop",
         "operation_name": "chat",
@@ -116,13 +117,14 @@ def test_the_golden_answer_added_last_counts(store: Store) -> None:
 
 
 def score(number: int, **columns: Any) -> dict[str, Any]:
-    trace_id, span_id = key(number)
+    trace_id, span_id, _ = key(number)
     return {
         "name": "refusal",
         "evaluator": "refusal",
         "evaluator_version": "1",
         "trace_id": trace_id,
         "span_id": span_id,
+        "project": "",
         "value": 1.0,
         "call_time": NOW,
         "created_at": NOW,
@@ -131,7 +133,8 @@ def score(number: int, **columns: Any) -> dict[str, Any]:
 
 
 def test_what_has_a_score(store: Store) -> None:
-    store.insert("scores", [score(1), score(2, evaluator_version="2"), score(3, value=None, created_at=LATER)])
+    others = score(4, project="theirs")
+    store.insert("scores", [score(1), score(2, evaluator_version="2"), score(3, value=None, created_at=LATER), others])
     ids = [key(number) for number in (1, 2, 3, 4)]
     found = evaluation.scored_at(store, ids, name="refusal", evaluator="refusal", version="1")
     assert found == {key(1): NOW, key(3): LATER}
@@ -148,6 +151,7 @@ def log(worker: str, event: str, second: int, **columns: Any) -> dict[str, Any]:
         "event": event,
         "trace_id": "",
         "span_id": "",
+        "project": "",
         "since": time,
         "watermark": time,
         **columns,
@@ -177,10 +181,16 @@ def test_the_last_event_of_every_life(store: Store) -> None:
 
 
 def test_deaths_are_counted_by_life(store: Store) -> None:
-    one = dict(zip(("trace_id", "span_id"), key(1), strict=True))
+    one = dict(zip(("trace_id", "span_id", "project"), key(1), strict=True))
+    theirs = {**one, "project": "theirs"}
     store.insert(
         "evaluation_log",
-        [log("a", "start", 0, **one), *(log(w, "start", 2, **one) for w in "bbc"), log("me", "start", 3, **one)],
+        [
+            log("a", "start", 0, **one),
+            log("d", "start", 2, **theirs),
+            *(log(w, "start", 2, **one) for w in "bbc"),
+            log("me", "start", 3, **one),
+        ],
     )
     since = NOW + timedelta(seconds=1)
     asked: dict[str, Any] = {"evaluator": "refusal", "version": "1", "since": since, "ids": [key(1), key(2)]}
@@ -195,9 +205,9 @@ def test_a_start_outside_the_retention_period_is_held_inside() -> None:
 
 def test_a_call_is_stored_under_the_hour_of_its_start_or_a_whole_day_that_is_kept() -> None:
     def hours(start: datetime, received: datetime) -> list[datetime]:
-        keys = evaluation.storage_keys(("t", "s"), start, received)
-        assert {(trace, span) for _, trace, span in keys} == {("t", "s")}
-        return [datetime.fromtimestamp(hour, UTC) for hour, _, _ in keys]
+        keys = evaluation.storage_keys(("t", "s", "p"), start, received)
+        assert {tuple(call) for _, *call in keys} == {("t", "s", "p")}
+        return [datetime.fromtimestamp(hour, UTC) for hour, *_ in keys]
 
     noon = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
     assert hours(noon, noon) == hours(noon, noon + timedelta(days=20)) == [noon.replace(minute=0)]

@@ -43,8 +43,10 @@ def test_a_store_without_a_row_gives_empty_answers(readonly_store):
     assert pages_traces.calls(readonly_store, []) == []
     assert pages_traces.count_calls(readonly_store, everything) == 0
     assert pages_overview.alerts(readonly_store) == pages_overview.deliveries(readonly_store, SCOPE) == []
-    assert pages_trace.spans(readonly_store, "t1") == pages_trace.calls(readonly_store, "t1") == []
-    assert pages_trace.call(readonly_store, "t1", "s1") is pages_trace.attributes(readonly_store, "t1", "s1") is None
+    assert pages_trace.spans(readonly_store, "t1", "") == pages_trace.calls(readonly_store, "t1", "") == []
+    assert pages_trace.projects(readonly_store, "t1") == []
+    one = ("t1", "s1", "")
+    assert pages_trace.call(readonly_store, *one) is pages_trace.attributes(readonly_store, *one) is None
 
 
 def test_totals_are_of_the_scope_and_of_the_period_before(store, readonly_store):
@@ -69,7 +71,7 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     by_scan = CallFilter(SCOPE, status="ok")
     assert by_arrival.is_by_arrival
     assert not by_scan.is_by_arrival
-    expected = [(hour(NOW - timedelta(minutes=1 + n)), f"t{n}", f"s{n}") for n in range(30)]
+    expected = [(hour(NOW - timedelta(minutes=1 + n)), f"t{n}", f"s{n}", "") for n in range(30)]
     for chosen in (by_arrival, by_scan):
         assert pages_traces.call_ids(readonly_store, chosen, limit=10, offset=5) == expected[5:15]
         assert pages_traces.count_calls(readonly_store, chosen) == 30
@@ -79,16 +81,27 @@ def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
     ]
 
 
-def test_a_call_with_the_same_ids_in_two_projects_is_one_line_and_hides_no_other(store, readonly_store):
+def test_calls_with_the_same_ids_in_two_projects_are_two(store, readonly_store):
     twice = [call(1, 1, project=name, prompt_text=name) for name in ("mine", "yours")]
     store.insert("llm_call_parts", [*twice, call(2, 1, project=""), call(3, 1, project="")])
-    rows = store.query("SELECT project FROM llm_calls WHERE trace_id = 't1' ORDER BY project")
-    assert [row["project"] for row in rows] == ["mine", "yours"]
     for chosen in (CallFilter(SCOPE), CallFilter(SCOPE, status="ok")):
         keys = pages_traces.call_ids(readonly_store, chosen, limit=10, offset=0)
-        assert sorted(trace_id for _, trace_id, _ in keys) == ["t1", "t2", "t3"]
-        assert [row["trace_id"] for row in pages_traces.calls(readonly_store, keys)] == [key[1] for key in keys]
-    assert pages_trace.call(readonly_store, "t1", "s1")["prompt_text"] in {"mine", "yours"}
+        assert pages_traces.count_calls(readonly_store, chosen) == 4
+        assert sorted((trace, project) for _, trace, _, project in keys) == [
+            ("t1", "mine"), ("t1", "yours"), ("t2", ""), ("t3", "")
+        ]  # fmt: skip
+        rows = pages_traces.calls(readonly_store, keys)
+        assert [(row["trace_id"], row["key_project"]) for row in rows] == [(key[1], key[3]) for key in keys]
+    store.insert("scores", [
+        {"name": "s", "evaluator": "e", "evaluator_version": "1", "trace_id": "t1", "span_id": "s1", "project": name,
+         "value": value, "call_time": NOW - timedelta(minutes=1)} for name, value in (("mine", 0.25), ("yours", 0.5))
+    ])  # fmt: skip
+    for name, value in (("mine", 0.25), ("yours", 0.5)):
+        assert pages_trace.call(readonly_store, "t1", "s1", name)["prompt_text"] == name
+        assert [row["value"] for row in pages_trace.scores(readonly_store, "t1", name)] == [value]
+        own = [(hour(NOW - timedelta(minutes=1)), "t1", "s1", name)]
+        assert [row["mean"] for row in pages_traces.scores_of(readonly_store, own, SCOPE)] == [value]
+    assert pages_trace.call(readonly_store, "t1", "s1", "") is None
 
 
 @pytest.mark.parametrize(
@@ -122,7 +135,7 @@ def test_filters_match_literally(store, readonly_store, chosen, found):
     store.insert("llm_call_parts", [call(4, 6, operation_name=None, prompt_text=None, response_text=None,
                                          event_messages=[event])])  # fmt: skip
     keys = pages_traces.call_ids(readonly_store, CallFilter(SCOPE, **chosen), limit=50, offset=0)
-    assert [trace for _, trace, _ in keys] == found
+    assert [trace for _, trace, *_ in keys] == found
     assert pages_traces.count_calls(readonly_store, CallFilter(SCOPE, **chosen)) == len(found)
 
 
@@ -142,8 +155,8 @@ def test_scores_know_what_could_not_be_scored(store, readonly_store):
     assert row["deviation"] == pytest.approx(0.1414, abs=1e-4)
     (point,) = pages_overview.score_series(readonly_store, SCOPE, 3600)[-1:]
     assert point["n"] in (1, 2)
-    assert len(pages_trace.scores(readonly_store, "t2")) == 1
-    assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [(0, "t1", "s1")], SCOPE)} == {0.2}
+    assert len(pages_trace.scores(readonly_store, "t2", "")) == 1
+    assert {row["mean"] for row in pages_traces.scores_of(readonly_store, [(0, "t1", "s1", "")], SCOPE)} == {0.2}
 
 
 def test_a_call_that_two_versions_of_an_evaluator_scored_counts_once(store, readonly_store):
@@ -161,7 +174,7 @@ def test_a_call_that_two_versions_of_an_evaluator_scored_counts_once(store, read
     assert (person["evaluator"], person["n"]) == ("person", 1)
     points = pages_overview.score_series(readonly_store, SCOPE, 3600)
     assert [(row["evaluator"], row["n"]) for row in points] == [("judge", 2), ("person", 1)]
-    keys = [(hour(NOW), f"t{n}", f"s{n}") for n in (1, 2, 3)]
+    keys = [(hour(NOW), f"t{n}", f"s{n}", "") for n in (1, 2, 3)]
     means = {row["trace_id"]: row["mean"] for row in pages_traces.scores_of(readonly_store, keys, SCOPE)}
     assert means == {"t1": pytest.approx(0.8), "t2": pytest.approx(0.6)}
 
@@ -194,7 +207,7 @@ def test_freshness_counts_what_waits_for_evaluators(store, readonly_store):
 
 def test_a_long_text_is_cut_by_the_store(store, readonly_store):
     store.insert("llm_call_parts", [call(1, 5, prompt_text="x" * 1_500_000)])
-    found = pages_trace.call(readonly_store, "t1", "s1")
+    found = pages_trace.call(readonly_store, "t1", "s1", "")
     assert len(found["prompt_text"]) == pages_trace.TEXT_LIMIT
     assert found["text_bytes"] == 1_500_000
 
