@@ -5,9 +5,9 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -47,51 +47,137 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
         yield running
 
 
-@contextmanager
-def _database(server: EmbeddedServer) -> Iterator[StoreConfig]:
-    address = Address(
-        host="127.0.0.1",
-        port=server.config.port,
-        username=ADMINISTRATOR,
-        password=load_credentials(server.data_dir).administrator,
-        database=f"test_{secrets.token_hex(6)}",
-    )
-    config = StoreConfig(url=address.url)
-    connect(config, Path()).close()
-    yield config
-    cleaner = Store(replace(address, database="default"))
-    cleaner.command(f"DROP DATABASE IF EXISTS {address.database} SYNC")
-    cleaner.close()
+Prepare = Callable[[Store, Callable[[Store], object]], None]
+_PREPARED: Final = frozenset({"viewed_store", "converted", "export"})
+"""Fixtures that do something lasting to the tables of `store`: a database is for tests that use the same of them."""
+
+
+@dataclass
+class Database:
+    """A database of a test, and what lasts in it."""
+
+    name: str
+    kind: frozenset[str] | None
+    """Which of `_PREPARED` its tests use; None = it is empty, and thrown away."""
+    definition: str = ""
+    """Of all tables, as they were when it was ready; '' = nobody had it yet."""
+
+
+class Databases:
+    """Databases with all tables: making one takes two seconds of CPU, so a test gets one that another had, emptied."""
+
+    def __init__(self, server: EmbeddedServer) -> None:
+        self._address = Address(
+            host="127.0.0.1",
+            port=server.config.port,
+            username=ADMINISTRATOR,
+            password=load_credentials(server.data_dir).administrator,
+            database="default",
+        )
+        self._store = Store(self._address)
+        self._free: list[Database] = []
+
+    def config(self, database: Database) -> StoreConfig:
+        return StoreConfig(url=replace(self._address, database=database.name).url)
+
+    def take(self, kind: frozenset[str] | None) -> Database:
+        for database in self._free:
+            if database.kind == kind:
+                self._free.remove(database)
+                return database
+        database = Database(f"test_{secrets.token_hex(6)}", kind)
+        connect(self.config(database), Path()).close()
+        return database
+
+    def give_back(self, database: Database) -> None:
+        """Empty it, or drop it where a test has changed its tables."""
+        if database.kind is not None and self.definition(database) == database.definition:
+            filled = "SELECT name FROM system.tables WHERE database = {name:String} AND total_rows > 0"
+            for table in self._store.query(filled, {"name": database.name}):
+                if table["name"] != "schema_migrations":
+                    self._store.command(f"TRUNCATE TABLE {database.name}.`{table['name']}`")
+            self._free.append(database)
+        else:
+            self._store.command(f"DROP DATABASE IF EXISTS {database.name} SYNC")
+
+    def definition(self, database: Database) -> str:
+        (row,) = self._store.query(
+            "SELECT hex(sipHash128(arraySort(groupArray((name, create_table_query))))) AS definition "
+            "FROM system.tables WHERE database = {name:String}",
+            {"name": database.name},
+        )
+        return str(row["definition"])
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@pytest.fixture(scope="session")
+def databases(server: EmbeddedServer) -> Iterator[Databases]:
+    """Where tests have their databases from."""
+    made = Databases(server)
+    yield made
+    made.close()
 
 
 @pytest.fixture
-def store_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
-    """Settings that lead to a fresh, empty database as its administrator; also good for a child process."""
-    with _database(server) as config:
-        yield config
+def database(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """The database of the test; one that has all tables, where it asks for `store`."""
+    names = frozenset(request.fixturenames)
+    taken = databases.take(names & _PREPARED if "store" in names else None)
+    yield taken
+    databases.give_back(taken)
+
+
+@pytest.fixture
+def store_config(databases: Databases, database: Database) -> StoreConfig:
+    """Settings that lead to an empty database as its administrator; also good for a child process."""
+    return databases.config(database)
+
+
+@pytest.fixture
+def prepare(databases: Databases, database: Database) -> Prepare:
+    """prepare(store, step): do something lasting to the tables, where no test before did."""
+    is_new = not database.definition
+
+    def once(store: Store, step: Callable[[Store], object]) -> None:
+        if is_new:
+            step(store)
+            database.definition = databases.definition(database)
+
+    return once
 
 
 @pytest.fixture(scope="module")
-def module_config(server: EmbeddedServer) -> Iterator[StoreConfig]:
-    """Settings that lead to a database that the tests of a file share."""
-    with _database(server) as config:
-        yield config
+def module_database(databases: Databases) -> Iterator[Database]:
+    """A database that the tests of a file share."""
+    taken = databases.take(frozenset())
+    yield taken
+    databases.give_back(taken)
 
 
 @pytest.fixture(scope="module")
-def module_store(module_config: StoreConfig) -> Iterator[Store]:
+def module_config(databases: Databases, module_database: Database) -> StoreConfig:
+    """Settings that lead to it."""
+    return databases.config(module_database)
+
+
+@pytest.fixture(scope="module")
+def module_store(databases: Databases, module_database: Database, module_config: StoreConfig) -> Iterator[Store]:
     """A database with all tables that the tests of a file share."""
     opened = connect(module_config, Path())
-    migrate(opened)
+    if not module_database.definition:
+        migrate(opened)
+        module_database.definition = databases.definition(module_database)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def store(store_config: StoreConfig) -> Iterator[Store]:
-    """A fresh database with all tables."""
+def store(store_config: StoreConfig, prepare: Prepare) -> Iterator[Store]:
+    """A database with all tables, and no row in them."""
     opened = connect(store_config, Path())
-    migrate(opened)
+    prepare(opened, migrate)
     yield opened
     opened.close()
 

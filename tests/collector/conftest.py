@@ -43,9 +43,9 @@ def collector_config() -> CollectorConfig:
 
 
 @pytest.fixture
-def viewed_store(store: Store) -> Store:
-    """A fresh store with the collector's views."""
-    install_views(store)
+def viewed_store(store: Store, prepare: Callable[..., None]) -> Store:
+    """A store with the collector's views, and no row in it."""
+    prepare(store, install_views)
     return store
 
 

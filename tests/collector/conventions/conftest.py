@@ -187,9 +187,9 @@ def expected() -> dict[str, dict[str, dict[str, int]]]:
 
 
 @pytest.fixture
-def converted(store: Store) -> Store:
+def converted(store: Store, prepare: Callable[..., None]) -> Store:
     """A store with the views that this package generates."""
-    replace_views(store, views())
+    prepare(store, lambda new: replace_views(new, views()))
     return store
 
 
@@ -201,9 +201,9 @@ def _keep(store: Store) -> None:
 
 
 @pytest.fixture
-def export(converted: Store) -> Callable[..., None]:
+def export(converted: Store, prepare: Callable[..., None]) -> Callable[..., None]:
     """export(payloads, settings=None): store them as the official exporter would, one insert for each signal."""
-    _keep(converted)
+    prepare(converted, _keep)
     return lambda payloads, settings=None: _insert(converted, payloads, settings)
 
 
