@@ -15,6 +15,7 @@ from watchglass_alerts.state import Observation
 from watchglass_alerts.statistics import UNKNOWN, Interval, normal, wilson
 from watchglass_alerts.windows import combine
 from watchglass_store import Store
+from watchglass_store.queries import quantiles
 
 __all__ = ["MAX_GROUPS", "Measured", "SlotMeasures", "absent", "measured", "observe"]
 
@@ -99,7 +100,7 @@ def _of_calls(rule: Rule, row: Mapping[str, Any]) -> Observation:
             variance = (squares - total * mean) / (calls - 1) if calls > 1 else 0.0
             return _observation(mean, normal(mean, variance, calls), calls)
     size = calls if rule.metric == "duration_s" else int(row["time_to_first_token_calls"])
-    return _quantile(row[f"{rule.metric}_quantiles"], QUANTILES, rule.statistic, size)
+    return _quantile(row[f"{rule.metric}_quantiles"], QUANTILES[rule.statistic], size)
 
 
 def _of_scores(rule: Rule, row: Mapping[str, Any]) -> Observation:
@@ -113,11 +114,14 @@ def _of_scores(rule: Rule, row: Mapping[str, Any]) -> Observation:
             variance = _finite(row["variance"])
             known = mean is not None and variance is not None
             return _observation(mean, normal(mean or 0.0, variance or 0.0, scores) if known else UNKNOWN, scores)
-    return _quantile(row["value_quantiles"], SCORE_QUANTILES, rule.statistic, scores)
+    return _quantile(
+        row["value_quantiles"], SCORE_QUANTILES[rule.statistic], scores, kept=min(scores, quantiles.RESERVOIR)
+    )
 
 
-def _quantile(values: Sequence[float], names: Sequence[str], name: str, size: int) -> Observation:
-    return Observation(_finite(values[names.index(name)]) if size else None, sample_size=size)
+def _quantile(values: Sequence[float], level: float, size: int, *, kept: int | None = None) -> Observation:
+    found = quantiles.read(values, level, size if kept is None else kept)
+    return _observation(found.value, Interval(found.low, found.high), size)
 
 
 def _observation(value: float | None, interval: Interval, size: int) -> Observation:

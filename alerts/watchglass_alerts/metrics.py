@@ -13,8 +13,9 @@ from functools import lru_cache
 
 SCORE_PREFIX = "score:"
 DRIFT_PREFIX = "drift:"
-QUANTILES = ("p50", "p95", "p99")
-SCORE_QUANTILES = ("p05", "p50", "p95", "p99")
+QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+SCORE_QUANTILES = {"p05": 0.05} | QUANTILES
+"""Statistic to level."""
 
 
 class Source(StrEnum):
@@ -37,7 +38,7 @@ class Kind(StrEnum):
     MEAN = "mean"
     """An average. Normal interval."""
     QUANTILE = "quantile"
-    """A percentile. No interval is stated."""
+    """A percentile. Interval from the order of the values, whatever their distribution."""
     GAUGE = "gauge"
     """The state of something at the slot's time. Exact; its sample is what it is about, and may be empty."""
 

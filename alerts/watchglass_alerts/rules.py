@@ -112,7 +112,7 @@ class Rule(Part):
     confidence: Literal["point", "bound"] = Field(
         "point",
         description="`bound`: the near end of the 95 % interval must cross the line, not the value itself. "
-        "For shares and means.",
+        "For shares, means and percentiles.",
     )
     min_sample_size: Annotated[StrictInt, Field(ge=0, le=10**9)] | None = Field(
         None, description="Fewer calls or scores than this in the window is `no_data`. Left out: 30; 0 for counts."
@@ -159,9 +159,9 @@ class Rule(Part):
         measure = self.measure
         if (measure.kind is Kind.SHARE and self.is_on_scores) != (self.share_of is not None):
             raise ValueError("share_of goes with statistic: share, and share with share_of")
-        if self.confidence == "bound" and measure.kind not in (Kind.SHARE, Kind.MEAN):
+        if self.confidence == "bound" and measure.kind not in (Kind.SHARE, Kind.MEAN, Kind.QUANTILE):
             raise ValueError(
-                f"confidence: bound is for shares and means; {self.metric} {self.statistic} has no interval"
+                f"confidence: bound is for shares, means and percentiles; {self.metric} is exact and has no interval"
             )
         if self.window_s < self.interval_s:
             raise ValueError("window must be at least interval, or calls between two windows are never looked at")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from watchglass_alerts.measurement import MAX_GROUPS, Measured, measured
 from watchglass_alerts.metrics import Source
 from watchglass_alerts.rules import Rule
 from watchglass_alerts.scans import Answer
+from watchglass_store.queries.quantiles import LEVELS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 """Minute 0: a multiple of every interval."""
-QUANTILES = {"duration_s": (0.5, 0.95, 0.99), "time_to_first_token_s": (0.5, 0.95, 0.99)}
-SCORE_QUANTILES = (0.05, 0.5, 0.95, 0.99)
+DURATIONS = ("duration_s", "time_to_first_token_s")
 TOTALS = ("calls", "errors", "input_tokens", "output_tokens", "cost_usd")
 
 Weighted = Sequence[tuple[float, float]]
@@ -83,9 +85,9 @@ def _calls(members: Sequence[Series], minutes: range) -> Mapping[str, Any] | Non
     if not row["calls"]:
         return None
     row["errors"] = min(row["errors"], row["calls"])
-    for name, levels in QUANTILES.items():
+    for name in DURATIONS:
         weighted = _weighted(members, name, "calls", minutes)
-        row |= {f"{name}_quantiles": [_quantile(weighted, level) for level in levels]}
+        row |= {f"{name}_quantiles": _quantiles(weighted)}
         row |= {f"{name}_calls": sum(weight for _, weight in weighted)}
         row |= {f"{name}_sum": sum(value * weight for value, weight in weighted)}
         row |= {f"{name}_sum_squares": sum(value * value * weight for value, weight in weighted)}
@@ -116,7 +118,7 @@ def _scores(rule: Rule, members: Sequence[Series], minutes: range) -> Mapping[st
         "scores": number,
         "mean": mean,
         "variance": squares / (number - 1) if number > 1 else math.nan,
-        "value_quantiles": [_quantile(weighted, level) for level in SCORE_QUANTILES],
+        "value_quantiles": _quantiles(weighted),
         "matching": matching,
     }
 
@@ -126,12 +128,9 @@ def _weighted(members: Sequence[Series], values: str, weights: str, minutes: ran
     return sorted((value, weight) for value, weight in pairs if value is not None and weight)
 
 
-def _quantile(weighted: Weighted, level: float) -> float:
-    """The smallest value that at least this part of the weights does not exceed."""
-    wanted = level * sum(weight for _, weight in weighted)
-    reached = 0.0
-    for value, weight in weighted:
-        reached += weight
-        if reached >= wanted:
-            return value
-    return math.nan
+def _quantiles(weighted: Weighted) -> list[float]:
+    """At each of `LEVELS` the smallest value that at least this part of the weights does not exceed."""
+    reached = list(accumulate(weight for _, weight in weighted))
+    if not reached:
+        return [math.nan] * len(LEVELS)
+    return [weighted[min(bisect_left(reached, level * reached[-1]), len(reached) - 1)][0] for level in LEVELS]

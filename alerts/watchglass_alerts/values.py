@@ -31,8 +31,10 @@ def show_with_interval(rule: Rule, value: float | None, low: float | None, high:
     if value is None:
         return f"no value ({sample_size:,} {noun})"
     parts = []
-    if low is not None and high is not None:
-        parts.append(f"95 % interval {show(rule, low, digits=3)} to {show(rule, high, digits=3)}")
+    if low is not None or high is not None:
+        start = "unbounded" if low is None else show(rule, low, digits=3)
+        end = "unbounded" if high is None else show(rule, high, digits=3)
+        parts.append(f"95 % interval {start} to {end}")
     if rule.metric != "calls" and rule.condition.type != "no_data":
         parts.append(f"{sample_size:,} {noun}")
     return show(rule, value) + (f" ({', '.join(parts)})" if parts else "")

@@ -51,7 +51,13 @@ def field_table(model: type[BaseModel]) -> str:
 
 def metric_table() -> str:
     lines = ["| metric | statistic | what | interval |", "|---|---|---|---|"]
-    intervals = {"count": "exact", "share": "Wilson", "mean": "normal", "quantile": "none stated", "gauge": "exact"}
+    intervals = {
+        "count": "exact",
+        "share": "Wilson",
+        "mean": "normal",
+        "quantile": "order of the values",
+        "gauge": "exact",
+    }
     lines += [f"| `{row.metric}` | {row.statistic} | {row.description} | {intervals[row.kind]} |" for row in CATALOGUE]
     return "\n".join(lines)
 

@@ -77,6 +77,18 @@ def test_values_from_the_rollup_and_from_the_calls(measures: SlotMeasures, make_
             assert found.sample_size == size
 
 
+def test_percentiles_have_the_interval_that_the_order_of_the_values_gives(
+    measures: SlotMeasures, make_rule: MakeRule
+) -> None:
+    median = observe(measures, make_rule(metric="score:x", statistic="p50"))
+    assert median.low is not None
+    assert median.high is not None
+    assert 0.10 <= median.low <= 0.13  # the 14th of 40 scores 0, 0.01, ...; the grid's step outwards
+    assert 0.26 <= median.high <= 0.29
+    top = observe(measures, make_rule(metric="duration_s", statistic="p95"))
+    assert (top.low, top.high) == (pytest.approx(3.0), None)  # 40 calls say nothing about what is beyond a p95
+
+
 def test_intervals(measures: SlotMeasures, make_rule: MakeRule) -> None:
     for fields, expected in INTERVALS:
         found = observe(measures, make_rule(**fields))

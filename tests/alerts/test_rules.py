@@ -66,7 +66,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"metric": "score:x", "statistic": "share"}, "share_of goes with"),
     ({"share_of": {"above": 1}}, "share_of goes with"),
     ({"metric": "score:x", "statistic": "share", "share_of": {"above": 1, "below": 2}}, "exactly one of above, below"),
-    ({"metric": "calls", "confidence": "bound"}, "confidence: bound is for shares and means"),
+    ({"metric": "calls", "confidence": "bound"}, "confidence: bound is for shares, means and percentiles"),
     ({"min_sample_size": -1}, "min_sample_size = -1"),
     ({"min_sample_size": 10.5}, r"min_sample_size = 10\.5"),
     ({"filters": {"user_id": "x"}}, "filters: unknown field 'user_id'; allowed: service_name"),

@@ -39,6 +39,19 @@ def test_a_number_is_read_with_its_unit(function, value, text):
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.31, 4.2, "310 ms–4.20 s"),
+        (0.31, None, "from 310 ms up"),
+        (None, 0.31, "up to 310 ms"),
+        (None, None, "unknown, too few"),
+    ],
+)
+def test_an_interval_may_be_open(low, high, text):
+    assert format.seconds_range(low, high) == text
+
+
+@pytest.mark.parametrize(
     ("new", "old", "text"), [(12, 10, "+20.0%"), (5, 10, "-50.0%"), (500, 1, "×500"), (1, 0, None), (None, 1, None)]
 )
 def test_a_change_needs_something_to_compare_with(new, old, text):

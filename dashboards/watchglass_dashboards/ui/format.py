@@ -44,6 +44,15 @@ def seconds(value: float | None) -> str:
     return f"{value / 3600:.1f} h" if value < 48 * 3600 else f"{value / 86400:.1f} d"
 
 
+def seconds_range(low: float | None, high: float | None) -> str:
+    """(0.31, 0.42) -> '310 ms–420 ms'; an end that the sample does not bound is named."""
+    if low is None and high is None:
+        return "unknown, too few"
+    if high is None:
+        return f"from {seconds(low)} up"
+    return f"up to {seconds(high)}" if low is None else f"{seconds(low)}–{seconds(high)}"
+
+
 def whole(length_s: int) -> str:
     """60 -> '1 min', 14400 -> '4 h': a length in its largest whole unit."""
     units = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

@@ -18,6 +18,7 @@ from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import clean
 from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_overview as queries
+from watchglass_store.queries import quantiles
 
 REFRESH = "15s"
 
@@ -106,6 +107,30 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
+def _percentile(
+    title: str,
+    name: str,
+    now: dict[str, Any],
+    old: dict[str, Any],
+    size: int,
+    noun: str,
+    *,
+    trend: Sequence[float | None],
+) -> None:
+    """A p95 with its interval, beside what it was in the period before."""
+    found = quantiles.read(now[f"{name}_levels"], 0.95, size)
+    before = quantiles.read(old.get(f"{name}_levels", []), 0.95, 1).value
+    interval = f"95 % interval {format.seconds_range(found.low, found.high)} · " if size else ""
+    kpi(
+        title,
+        format.seconds(found.value),
+        f"{interval}{size:,} {noun}",
+        change=format.change(found.value, before),
+        better="lower",
+        trend=_known(trend),
+    )
+
+
 def _numbers(
     now: dict[str, Any],
     before: dict[str, Any] | None,
@@ -116,7 +141,6 @@ def _numbers(
     old: dict[str, Any] = before or {}
     calls, errors = now["n_calls"], now["n_errors"]
     low, high = wilson(errors, calls)
-    p95, ttft = quantile(now["duration_s"], 1), quantile(now["first_token_s"], 1)
     tokens, cost = now["n_input_tokens"] + now["n_output_tokens"], now["total_cost_usd"] or None
     old_tokens = old.get("n_input_tokens", 0) + old.get("n_output_tokens", 0)
     counts = [value or 0 for value in column(course, times, "n_calls")]
@@ -132,22 +156,10 @@ def _numbers(
             better="lower",
             trend=shares,
         )
-        kpi(
-            "Latency p95",
-            format.seconds(p95),
-            f"of {calls:,} calls · p50 {format.seconds(quantile(now['duration_s'], 0))}",
-            change=format.change(p95, quantile(old.get("duration_s", []), 1)),
-            better="lower",
-            trend=_known(column(course, times, "duration_s", 1)),
-        )
-        kpi(
-            "Time to first token p95",
-            format.seconds(ttft),
-            f"of {now['n_first_token']:,} streamed calls",
-            change=format.change(ttft, quantile(old.get("first_token_s", []), 1)),
-            better="lower",
-            trend=_known(column(course, times, "first_token_s", 1)),
-        )
+        _percentile("Latency p95", "duration_s", now, old, calls, "calls", trend=column(course, times, "duration_s", 1))
+        trend = column(course, times, "first_token_s", 1)
+        streamed = now["n_first_token"]
+        _percentile("Time to first token p95", "first_token_s", now, old, streamed, "streamed calls", trend=trend)
         kpi(
             "Tokens",
             format.count(tokens),

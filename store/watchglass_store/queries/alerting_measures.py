@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from watchglass_store.client import Store
+from watchglass_store.queries.quantiles import LEVELS_SQL
 
 CALL_FIELDS = frozenset(
     {"service_name", "environment", "operation_name", "provider_name", "model", "prompt_name", "prompt_version"}
@@ -78,9 +79,9 @@ CALL_SUMS = """
     sum(b.duration_s_sum) AS duration_s_sum, sum(b.duration_s_sum_squares) AS duration_s_sum_squares,
     sum(b.time_to_first_token_calls) AS time_to_first_token_calls
 """
-MERGED_QUANTILES = """,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(b.duration_s_quantiles) AS duration_s_quantiles,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
+MERGED_QUANTILES = f""",
+    quantilesTDigestMerge({LEVELS_SQL})(b.duration_s_quantiles) AS duration_s_quantiles,
+    quantilesTDigestMerge({LEVELS_SQL})(b.time_to_first_token_s_quantiles) AS time_to_first_token_s_quantiles
 """
 
 # Of a score that was written twice the later one counts, and of two versions of an evaluator the one that scored the
@@ -89,7 +90,7 @@ MERGED_QUANTILES = """,
 SCORES = """
 SELECT {dimensions}
     count() AS scores, avgState(t.value) AS mean, varSampStableState(t.value) AS variance,
-    quantilesState(0.05, 0.5, 0.95, 0.99)(t.value) AS value_quantiles,
+    quantilesState(0.5)(t.value) AS value_quantiles,
     sumForEach({matching}) AS matching
 FROM (
     SELECT {columns}, label, assumeNotNull(latest.value) AS value FROM (
@@ -104,9 +105,9 @@ FROM (
 {group_by}
 """
 
-SCORE_SUMS = """
+SCORE_SUMS = f"""
     sum(b.scores) AS scores, avgMerge(b.mean) AS mean, varSampStableMerge(b.variance) AS variance,
-    quantilesMerge(0.05, 0.5, 0.95, 0.99)(b.value_quantiles) AS value_quantiles,
+    quantilesMerge({LEVELS_SQL})(b.value_quantiles) AS value_quantiles,
     sumForEach(b.matching) AS matching
 """
 
@@ -148,7 +149,8 @@ def call_measures(
         Rows with `member` (which set, from 1), the group's fields, `groups` (how many the set has), `calls`, `errors`,
         `input_tokens`, `output_tokens`, `cost_usd`, `duration_s_sum`, `duration_s_sum_squares`,
         `time_to_first_token_calls`, and with `quantiles` also `duration_s_quantiles` and
-        `time_to_first_token_s_quantiles` ([p50, p95, p99], NaN without data). A set without calls has no row.
+        `time_to_first_token_s_quantiles` (at each of `quantiles.LEVELS`, NaN without data). A set without calls has
+        no row.
     """
     whole_minutes = int(start.timestamp()) % 60 == 0 and int(end.timestamp()) % 60 == 0
     dimensions = dimensions_of(sets, group_by, CALL_FIELDS)
@@ -191,8 +193,8 @@ def score_measures(
 
     Returns:
         Rows with `member` (which set, from 1), the group's fields, `groups`, `scores` (how many), `mean`, `variance`
-        (of the sample, NaN below two), `value_quantiles` ([p05, p50, p95, p99]) and `matching`, a count for each line.
-        A set without scores has no row.
+        (of the sample, NaN below two), `value_quantiles` (at each of `quantiles.LEVELS`) and `matching`, a count for
+        each line.        A set without scores has no row.
     """
     dimensions = dimensions_of(sets, group_by, SCORE_FIELDS)
     conditions = [line_condition(side, index) for index, (side, _, _) in enumerate(lines)]

@@ -5,27 +5,34 @@ from typing import Any
 
 from watchglass_store import Store
 from watchglass_store.queries.pages import Scope, conditions, milliseconds
+from watchglass_store.queries.quantiles import LEVELS_SQL
 from watchglass_store.queries.score_versions import counted
 
-_MEASURES = """
+_COUNTS = """
     toInt64(sum(calls)) AS n_calls, toInt64(sum(errors)) AS n_errors,
     sum(input_tokens) AS n_input_tokens, sum(output_tokens) AS n_output_tokens, sum(cost_usd) AS total_cost_usd,
-    quantilesTDigestMerge(0.5, 0.95, 0.99)(duration_s_quantiles) AS duration_s,
     toInt64(sum(time_to_first_token_calls)) AS n_first_token,
+"""
+_MEASURES = f"""{_COUNTS}
+    quantilesTDigestMerge(0.5, 0.95, 0.99)(duration_s_quantiles) AS duration_s,
     quantilesTDigestMerge(0.5, 0.95, 0.99)(time_to_first_token_s_quantiles) AS first_token_s
+"""
+_TOTALS = f"""{_COUNTS}
+    quantilesTDigestMerge({LEVELS_SQL})(duration_s_quantiles) AS duration_s_levels,
+    quantilesTDigestMerge({LEVELS_SQL})(time_to_first_token_s_quantiles) AS first_token_s_levels
 """
 
 
 def totals(store: Store, scope: Scope) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Sums and quantiles of the scope, and of the period of the same length before it (None = nothing then).
 
-    Keys: n_calls, n_errors, n_input_tokens, n_output_tokens, total_cost_usd (0 = no call had a price), duration_s
-    and first_token_s (seconds, [p50, p95, p99]), n_first_token (calls behind the latter).
+    Keys: n_calls, n_errors, n_input_tokens, n_output_tokens, total_cost_usd (0 = no call had a price),
+    duration_s_levels and first_token_s_levels (seconds, for `quantiles.read`), n_first_token (calls behind the latter).
     """
     where, parameters = conditions(replace(scope, start=scope.start - (scope.end - scope.start)), "minute")
     rows = store.query(
         f"""
-        SELECT minute >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current, {_MEASURES}
+        SELECT minute >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current, {_TOTALS}
         FROM llm_calls_1m WHERE {where} GROUP BY is_current
         """,
         {**parameters, "split_ms": milliseconds(scope.start)},
@@ -40,14 +47,17 @@ _NOTHING: dict[str, Any] = {
     "n_input_tokens": 0,
     "n_output_tokens": 0,
     "total_cost_usd": 0.0,
-    "duration_s": [],
+    "duration_s_levels": [],
     "n_first_token": 0,
-    "first_token_s": [],
+    "first_token_s_levels": [],
 }
 
 
 def series(store: Store, scope: Scope, bucket_s: int) -> list[dict[str, Any]]:
-    """The measures of `totals` over time: one row per non-empty bucket, `bucket` = its start in Unix seconds."""
+    """The counts of `totals` over time, duration_s and first_token_s as [p50, p95, p99].
+
+    One row per non-empty bucket, `bucket` = its start in Unix seconds.
+    """
     where, parameters = conditions(scope, "minute")
     return store.query(
         f"""
@@ -60,7 +70,7 @@ def series(store: Store, scope: Scope, bucket_s: int) -> list[dict[str, Any]]:
 
 
 def by_model(store: Store, scope: Scope, *, limit: int = 20) -> list[dict[str, Any]]:
-    """The measures of `totals` by service and model, most calls first."""
+    """The measures of `series` by service and model, most calls first."""
     where, parameters = conditions(scope, "minute")
     return store.query(
         f"""

@@ -82,7 +82,7 @@ def test_calls_in_whole_minutes_and_in_seconds_give_the_same(store: Store) -> No
     assert first["duration_s_sum"] == pytest.approx(140.0)
     assert first["time_to_first_token_calls"] == 0
     assert math.isnan(first["time_to_first_token_s_quantiles"][0])
-    assert fine[1]["time_to_first_token_s_quantiles"] == [0.5, 0.5, 0.5]
+    assert set(fine[1]["time_to_first_token_s_quantiles"]) == {0.5}
 
 
 def test_a_window_holds_its_start_and_not_its_end(store: Store) -> None:

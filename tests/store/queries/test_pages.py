@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchglass_store.queries import pages, pages_overview, pages_trace, pages_traces
+from watchglass_store.queries import pages, pages_overview, pages_trace, pages_traces, quantiles
 from watchglass_store.queries.pages import Scope
 from watchglass_store.queries.pages_traces import CallFilter
 
@@ -57,7 +57,7 @@ def test_totals_are_of_the_scope_and_of_the_period_before(store, readonly_store)
     scope = Scope(SCOPE.start, SCOPE.end, service="app", operations=("chat",))
     now, before = pages_overview.totals(readonly_store, scope)
     assert (now["n_calls"], now["n_errors"], now["n_input_tokens"], now["n_output_tokens"]) == (2, 1, 20, 10)
-    assert now["duration_s"][1] == pytest.approx(3.0)
+    assert quantiles.read(now["duration_s_levels"], 0.95, 2) == pytest.approx((3.0, 1.0, None))
     assert before["n_calls"] == 1
     course = pages_overview.series(readonly_store, scope, 600)
     assert [row["n_calls"] for row in course] == [1, 1]
