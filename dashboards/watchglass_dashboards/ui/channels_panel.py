@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from watchglass_dashboards import access
+from watchglass_dashboards import access, connection
 from watchglass_dashboards.data import read, read_now
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.layout import card, nothing
@@ -31,9 +31,13 @@ def channels_panel(channels: Mapping[str, Any]) -> None:
         channels: Name -> settings, secrets hidden: as the configuration file has them.
     """
     rows = _rows(channels)
-    with card("Channels", "[alerts.channels] of the configuration file", rows=rows, key="channels"):
+    with card("Channels", "[alerts.channels] of the configuration", rows=rows, key="channels"):
         if not rows:
-            nothing("No channel yet. Add [alerts.channels.NAME] to the configuration file: see docs/channels.md.")
+            nothing(
+                "No channel yet. Addresses and secrets are kept from this page: name one in [alerts.channels.NAME] "
+                "of the configuration file or in WATCHGLASS_ALERTS__CHANNELS, and start watchglass up again. See "
+                "docs/channels.md."
+            )
             return
         config = st.column_config
         st.dataframe(rows, hide_index=True, placeholder=format.GAP, key="table_channels", column_config={
@@ -104,6 +108,7 @@ def _wait() -> None:
     if outcome in ("delivered", "refused") or waited_s > _PATIENCE_S:
         del st.session_state[_ASKED]
         st.session_state[f"{_ASKED}_answer"] = (name, outcome, answer["reason"] if answer else "")
+        connection.forget()  # the table above is older than the answer
         st.rerun()
     if outcome == "sending":
         text = f"The alert engine is sending a test through {label(name)} …"

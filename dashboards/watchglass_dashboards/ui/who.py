@@ -3,6 +3,7 @@
 import streamlit as st
 
 from watchglass_dashboards import access
+from watchglass_dashboards.pages import PAGES
 from watchglass_dashboards.ui.text import label
 
 _WAY_OUT = "[Log out](/logout)"
@@ -28,9 +29,15 @@ def who() -> access.Actor:
     return viewer
 
 
+def _nothing() -> None:
+    """A page that nobody sees before they are in."""
+
+
 def _way_in(reason: str, mode: str) -> None:
     """What a visitor sees who is not logged in; `reason` is text of ours."""
-    st.navigation([st.Page(lambda: None, title="Log in")], position="hidden")
+    # Every address is known, or Streamlit lays a dialog over the way in: "page not found".
+    addresses = [st.Page(_nothing, title="Log in", url_path=name, default=not at) for at, name in enumerate(PAGES)]
+    st.navigation(addresses, position="hidden")
     st.header("Log in", anchor=False)
     st.info(label(reason, 200), icon=":material/lock:")
     if mode == "oidc":

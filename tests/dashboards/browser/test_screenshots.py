@@ -41,6 +41,7 @@ def test_pages_look_as_they_should(open_tab, seeded, tmp_path, look):
         "cost": "/cost?range=24h",
         "health": "/health?range=24h",
         "settings": "/settings",
+        "settings-models": "/settings?section=Models+and+prices",
         "quality": "/quality?range=24h&score=rouge_l",
         "safety": "/safety?range=24h",
         "drift": "/drift?range=24h",
