@@ -46,8 +46,8 @@ def run(*, quick: bool) -> dict[str, Any]:
 
 def fill(store: Store, calls: int) -> None:
     """Make the data set: `calls` calls over 14 days up to now."""
-    start = datetime.now(UTC) - SPAN
-    for done in make(store, calls=calls, start=start, span_ms=round(SPAN.total_seconds() * 1000)):
+    end = datetime.now(UTC)
+    for done in make(store, calls=calls, start=end - SPAN, end=end):
         _say(f"{done:,} of {calls:,} calls")
 
 

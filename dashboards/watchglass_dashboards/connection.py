@@ -11,6 +11,8 @@ from watchglass_store import Editor, Store, connect, connect_editor
 
 #: How old a number on a page may be, seconds; each page says when its data ends.
 CACHE_S = 10
+#: How old what a filter offers may be, seconds.
+SELDOM_S = 120
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,8 +30,7 @@ def ask(as_whom: str, query: Callable[Concatenate[Store, P], R], *args: P.args, 
         kwargs: Its named arguments.
     """
     source = os.environ[SOURCE_VARIABLE]
-    key = f"{source} {as_whom} {query.__module__}.{query.__qualname__} {args!r} {sorted(kwargs.items())!r}"
-    answer: R = _cached(key, source, lambda store: query(store, *args, **kwargs))
+    answer: R = _cached(_key(source, as_whom, query, args, kwargs), source, lambda store: query(store, *args, **kwargs))
     return answer
 
 
@@ -43,6 +44,17 @@ def reader() -> Store:
     return _store(os.environ[SOURCE_VARIABLE])
 
 
+def ask_seldom(as_whom: str, query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `ask`, at most `SELDOM_S` old."""
+    source = os.environ[SOURCE_VARIABLE]
+    answer: R = _kept(_key(source, as_whom, query, args, kwargs), source, lambda store: query(store, *args, **kwargs))
+    return answer
+
+
+def _key(source: str, as_whom: str, query: Any, args: Any, kwargs: Any) -> str:
+    return f"{source} {as_whom} {query.__module__}.{query.__qualname__} {args!r} {sorted(kwargs.items())!r}"
+
+
 def editor() -> Editor:
     """The connection that adds settings."""
     return _editor(os.environ[SOURCE_VARIABLE])
@@ -51,10 +63,16 @@ def editor() -> Editor:
 def forget() -> None:
     """Ask the store anew: something was changed."""
     _cached.clear()
+    _kept.clear()
 
 
 @st.cache_data(ttl=CACHE_S, max_entries=500, show_spinner=False)
 def _cached(key: str, source: str, _ask: Callable[[Store], Any]) -> Any:
+    return _ask(_store(source))
+
+
+@st.cache_data(ttl=SELDOM_S, max_entries=100, show_spinner=False)
+def _kept(key: str, source: str, _ask: Callable[[Store], Any]) -> Any:
     return _ask(_store(source))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from watchglass_dashboards import access
-from watchglass_dashboards.connection import ask, ask_now
+from watchglass_dashboards.connection import ask, ask_now, ask_seldom
 from watchglass_store import Store
 
 P = ParamSpec("P")
@@ -32,3 +32,8 @@ def read_now(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs:
     """
     access.actor()
     return ask_now(query, *args, **kwargs)
+
+
+def read_seldom(query: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `read`, at most `connection.SELDOM_S` old: for what a filter offers, never for a number that is shown."""
+    return ask_seldom(access.actor().role, query, *args, **kwargs)

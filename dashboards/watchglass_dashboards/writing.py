@@ -102,5 +102,26 @@ def viewed(what: str, target: str) -> None:
     seen[what, target] = None
 
 
+def exported(actor: str, what: str) -> None:
+    """Note in the audit log that somebody takes captured text away in a file.
+
+    Args:
+        actor: Who; a file is made when no page runs.
+        what: What the file has.
+
+    Raises:
+        StoreError: It could not be noted; there must be no file then.
+    """
+    alerting.add_audit(
+        connection.editor(),
+        time=datetime.now(UTC),
+        actor=actor,
+        action="calls.export",
+        target=what[:1000],
+        before="",
+        after="",
+    )
+
+
 def _json(value: Any) -> str:
     return "" if value is None else orjson.dumps(value, default=str).decode()

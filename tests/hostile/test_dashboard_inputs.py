@@ -1,14 +1,16 @@
 """Hostile inputs 56 to 65 and 79 to 88, at the pages and their queries.
 
 Where another test holds one already it is named here: 58 and 59 tests/store/server/test_guard.py and test_editing.py;
-85 and 86 tests/dashboards/test_export.py; 83 tests/dashboards/test_trace_tools.py; 88 tests/dashboards/test_login.py;
-79 to 82 in a browser tests/dashboards/browser/test_pages.py.
+85 and names of files tests/dashboards/test_export.py; 83 tests/dashboards/test_trace_tools.py; 88
+tests/dashboards/test_login.py; 79 to 82 in a browser tests/dashboards/browser/test_pages.py.
 """
 
 import contextlib
 import inspect
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,15 @@ import streamlit as st
 from watchglass_dashboards import access, connection, data
 from watchglass_dashboards.access import Actor
 from watchglass_dashboards.source import SOURCE_VARIABLE, Source
+from watchglass_dashboards.ui.export import to_csv
 from watchglass_dashboards.ui.filters import parse_between
 from watchglass_dashboards.ui.text import label, option
 from watchglass_dashboards.ui.trace_panel import is_id
-from watchglass_store import Store, StoreConfig, StoreRejected
+from watchglass_dashboards.views import traces
+from watchglass_store import Store, StoreConfig, StoreError, StoreRejected, StoreUnavailable
 from watchglass_store.queries import pages_cost, pages_people, pages_traces
-from watchglass_store.queries.pages import Scope, choices
-from watchglass_store.queries.pages_traces import CallFilter
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_traces import COUNT_LIMIT, FILE_PREVIEW, CallFilter
 
 TEXTS = [
     "' OR 1=1 --",
@@ -84,7 +88,6 @@ def test_hostile_56_values_match_literally(text: str, named: Store) -> None:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda store: choices(store, "name FROM system.tables --", datetime.now(UTC)),
         lambda store: pages_cost.spending(store, scope(), "1; DROP TABLE x"),  # type: ignore[arg-type]
         lambda store: pages_cost.spending_over_time(store, scope(), "trace_id", 60),  # type: ignore[arg-type]
         lambda store: pages_people.people(store, scope(), "user_id) --", limit=1, offset=0),  # type: ignore[arg-type]
@@ -129,6 +132,36 @@ def test_hostile_63_pages_that_are_not_there(number: int, named: Store) -> None:
         assert found == []
 
 
+HEAVY, WRITES = 50, 10
+
+
+def test_hostile_64_fifty_heavy_questions_at_once_leave_inserts_alone(store: Store, readonly_store: Store) -> None:
+    """Readers have threads of their own and a queue with an end, so writers never stand in it."""
+    written = threading.Event()
+
+    def ask(_: int) -> set[str]:
+        outcomes = set()
+        while not outcomes or not written.is_set():
+            try:
+                readonly_store.query("SELECT sum(cityHash64(number, number + 1)) AS x FROM numbers(2000000)")
+                outcomes.add("answered")
+            except StoreError as refusal:
+                outcomes.add(str(refusal))
+        return outcomes
+
+    with ThreadPoolExecutor(HEAVY) as readers:
+        asked = [readers.submit(ask, number) for number in range(HEAVY)]
+        try:
+            for number in range(WRITES):
+                store.insert("llm_calls_by_time", [{"trace_id": f"{number:032x}", "received_at": datetime.now(UTC)}])
+        finally:
+            written.set()
+    outcomes = set().union(*(one.result() for one in asked))
+    assert "answered" in outcomes
+    assert all("TOO_MANY_SIMULTANEOUS_QUERIES" in text for text in outcomes - {"answered"})
+    assert store.query("SELECT count() AS n FROM llm_calls_by_time") == [{"n": WRITES}]
+
+
 @pytest.fixture
 def page(readonly_config: StoreConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv(SOURCE_VARIABLE, Source(readonly_config, tmp_path).to_json())
@@ -152,8 +185,60 @@ def test_hostile_65_an_answer_is_shared_within_a_role_only(page: None, monkeypat
 
 
 def test_hostile_65_every_key_of_the_cache_holds_source_and_role() -> None:
-    source = inspect.getsource(connection.ask)
-    assert 'key = f"{source} {as_whom} ' in source
+    assert 'f"{source} {as_whom} ' in inspect.getsource(connection._key)
+    for ask in (connection.ask, connection.ask_seldom):
+        assert "_key(source, as_whom, query, args, kwargs)" in inspect.getsource(ask)
+
+
+def test_hostile_86_a_file_of_everything_is_capped_and_read_in_pieces(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More calls than a file may have, each with a long text: no answer of the store is larger than a few pages."""
+    store.command(
+        """
+        INSERT INTO llm_call_parts (trace_id, span_id, received_at, start_time, duration_s, operation_name, prompt_text)
+        SELECT leftPad(hex(number), 32, '0'), leftPad(hex(number), 16, '0'), now64(3), now64(9), 1, 'chat',
+            repeat('=HYPERLINK(1) ', 500)
+        FROM numbers({many:UInt64})
+        """,
+        {"many": COUNT_LIMIT + 500},
+    )
+    sizes: list[int] = []
+    ask = Store.query
+
+    def query(self: Store, *args: Any, **kwargs: Any) -> list[dict[str, Any]]:
+        rows = ask(self, *args, **kwargs)
+        if rows and "prompt" in rows[0]:
+            sizes.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Store, "query", query)
+    found = pages_traces.for_file(store, CallFilter(scope()))
+    assert len({row["trace_id"] for row in found}) == len(found) == COUNT_LIMIT
+    assert max(sizes) <= 500
+    assert {len(row["prompt"]) for row in found} == {FILE_PREVIEW}
+    lines = to_csv(found).split(b"\r\n")
+    assert len(lines) == COUNT_LIMIT + 2
+    assert b",'=HYPERLINK" in lines[1]
+
+
+def test_hostile_86_no_file_without_a_line_in_the_audit_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the buttons of the list call begins with the line, so a store that cannot note it gives no file."""
+    taken: dict[str, Callable[[], object]] = {}
+
+    def refuse(*_: object) -> None:
+        raise StoreUnavailable("away")
+
+    for name in ("csv_button", "json_button"):
+        monkeypatch.setattr(traces, name, lambda _, rows, key: taken.update({key: rows}))
+    monkeypatch.setattr(access, "actor", lambda: Actor("ada", "viewer"))
+    monkeypatch.setattr(traces.writing, "exported", refuse)
+    monkeypatch.setattr(traces, "ask_now", lambda *_: pytest.fail("texts were read"))
+    traces._files(CallFilter(scope()))
+    assert set(taken) == {"csv_calls", "json_calls"}
+    for rows in taken.values():
+        with pytest.raises(StoreUnavailable):
+            rows()
 
 
 @pytest.mark.parametrize(

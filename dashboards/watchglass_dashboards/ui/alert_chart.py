@@ -1,6 +1,7 @@
 """The preview of a rule: its value over time, the line, and where it would have fired."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -100,6 +101,11 @@ def has_values(found: Mapping[str, Any]) -> bool:
 def name_of(labels: Mapping[str, str]) -> str:
     """An alert of a rule with groups, on one line."""
     return one_line(", ".join(value or "(none)" for value in labels.values()), 60) or "the rule"
+
+
+def preview_rows(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the preview draws, for a file: the metric's own unit, times in UTC."""
+    return [{**row, "time": datetime.fromtimestamp(row["time"] / 1000, UTC)} for row in _rows(found["alerts"], 1.0)]
 
 
 def _rows(alerts: Sequence[Mapping[str, Any]], by: float) -> list[dict[str, Any]]:

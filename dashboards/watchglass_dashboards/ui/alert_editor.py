@@ -12,7 +12,7 @@ from watchglass_dashboards import access, writing
 from watchglass_dashboards.data import read
 from watchglass_dashboards.rule_desk import RuleDesk
 from watchglass_dashboards.ui import alert_form, alert_parts
-from watchglass_dashboards.ui.alert_chart import has_values, preview_chart
+from watchglass_dashboards.ui.alert_chart import has_values, preview_chart, preview_rows
 from watchglass_dashboards.ui.alert_form import Form
 from watchglass_dashboards.ui.alert_words import metric_key, sentence
 from watchglass_dashboards.ui.filters import viewer_zone
@@ -158,7 +158,8 @@ def _preview(desk: RuleDesk, definition: Mapping[str, Any]) -> None:
     days = (found["until"] - found["since"]) / timedelta(days=1)
     span = f"{days:.0f} days" if days >= 2 else f"{days * 24:.1f} hours"
     fired = found["fired"]
-    with card("What it would have done", f"evaluated at {found['slots']:,} times in the last {span}"):
+    said = f"evaluated at {found['slots']:,} times in the last {span}"
+    with card("What it would have done", said, rows=preview_rows(found), key="rule_preview"):
         times = "once" if fired == 1 else f"{fired:,} times"
         st.markdown(f"It **would have fired {times}** in the last {span}." if fired else
                     f"It **would not have fired** in the last {span}.")  # fmt: skip

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards import access, writing
 from watchglass_dashboards.rule_desk import RuleDesk
-from watchglass_dashboards.ui import alert_silences, format
+from watchglass_dashboards.ui import alert_silences, format, tables
 from watchglass_dashboards.ui.alert_words import STATES, metric_key, sentence
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.layout import card, nothing
-from watchglass_dashboards.ui.text import label, one_line, option, untrusted
+from watchglass_dashboards.ui.tables import words
+from watchglass_dashboards.ui.text import label, one_line, untrusted
 
 _ORDER = ("firing", "error", "pending", "no_data", "inactive", "")
 _MARKS = {"firing": "▲", "error": "✕", "pending": "△", "no_data": "–", "inactive": "✓", "": "·"}
@@ -80,36 +80,18 @@ def rule_list(desk: RuleDesk | None, rows: Sequence[dict[str, Any]]) -> None:
             "There is no rule yet. Make the first one with the button above, or put a rules file into the settings."
         )
         return
-    names = [option(row["name"]) for row in rows]
-
-    def take() -> None:
-        picked = st.session_state.rules_table.selection.rows
-        if picked and picked[0] < len(names):
-            st.session_state.rule = names[picked[0]]
-
-    config = st.column_config
-    st.dataframe(
-        pd.DataFrame([_cells(row) for row in rows]),
-        hide_index=True,
-        height=min(420, 39 + 34 * len(rows)),
-        row_height=34,
-        placeholder=format.GAP,
-        key="rules_table",
-        on_select=take,
-        selection_mode="single-row",
-        column_config={
-            "state": config.TextColumn("State", width=125, pinned=True),
-            "name": config.TextColumn("Rule", width=190),
-            "words": config.TextColumn("Tells when", width=430),
-            "since": config.TextColumn("Since", width=120),
-            "severity": config.TextColumn("Severity", width=75),
-            "channels": config.TextColumn("Tells", width=130),
-            "silenced": config.TextColumn("Silenced until", width=115),
-            "author": config.TextColumn("From", width=120),
-        },
-    )
-    chosen = st.selectbox("Rule", names, key="rule", bind="query-params", format_func=option, width=380)
-    _one(desk, rows[names.index(chosen)])
+    columns = {
+        "state": words("State", 125, pinned=True),
+        "name": words("Rule", 190),
+        "words": words("Tells when", 430),
+        "since": words("Since", 120),
+        "severity": words("Severity", 75),
+        "channels": words("Tells", 130),
+        "silenced": words("Silenced until", 115),
+        "author": words("From", 120),
+    }
+    shown, names = [_cells(row) for row in rows], [row["name"] for row in rows]
+    _one(desk, rows[tables.choose(shown, columns, names, title="Rule", key="rule")])
 
 
 def _cells(row: Row) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from watchglass_dashboards import access, writing
-from watchglass_dashboards.data import read
+from watchglass_dashboards.data import read_seldom
 from watchglass_dashboards.ui.evaluator_table import Evaluator
 from watchglass_dashboards.ui.text import option
 from watchglass_store.queries import evaluator_settings, pages
@@ -26,9 +26,10 @@ def settings_form(one: Evaluator) -> None:
         filters: dict[str, list[str]] = {
             column: list(values) for column, values in one.filters.items() if column not in _FILTERS
         }
+        offered = read_seldom(pages.choices, since)
         for column, title in _FILTERS.items():
             chosen = list(one.filters.get(column, ()))
-            known = list(dict.fromkeys([*chosen, *read(pages.choices, column, since)]))
+            known = list(dict.fromkeys([*chosen, *offered[column]]))
             filters[column] = st.multiselect(
                 title, known, chosen, format_func=option, placeholder="All", disabled=not may
             )

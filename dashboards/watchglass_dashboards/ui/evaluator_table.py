@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
-
 from watchglass_dashboards.ui.text import one_line
 from watchglass_store.queries.evaluator_settings import EvaluatorSettings
 
@@ -75,9 +73,9 @@ def merged(
     return sorted(found, key=lambda one: (not one.enabled, one.name))
 
 
-def frame(evaluators: Sequence[Evaluator]) -> pd.DataFrame:
+def as_rows(evaluators: Sequence[Evaluator]) -> list[dict[str, Any]]:
     """As shown."""
-    return pd.DataFrame([_row(one) for one in evaluators])
+    return [_row(one) for one in evaluators]
 
 
 def filter_text(filters: Mapping[str, Sequence[str]]) -> str:

@@ -16,15 +16,24 @@ _FORMULA = re.compile(r"""[\s'"\x00]*[=+\-@\t\r\x00]""")
 _UNSAFE_NAME = re.compile(r"[^A-Za-z0-9_\-]+")
 
 
-def csv_button(name: str, rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
+def csv_button(
+    name: str, rows: Sequence[Mapping[str, Any]] | Callable[[], Sequence[Mapping[str, Any]]], *, key: str
+) -> None:
     """A button that downloads the rows of a table or chart.
 
     Args:
         name: Of the file, without its ending.
-        rows: All with the keys of the first, which become the columns.
+        rows: All with the keys of the first, which become the columns; or what gives them when the button is clicked.
         key: Of the widget.
     """
-    _button("CSV", f"{safe_name(name)}.csv", lambda: to_csv(rows), "text/csv", key, is_off=not rows)
+    _button(
+        "CSV",
+        f"{safe_name(name)}.csv",
+        lambda: to_csv(rows() if callable(rows) else rows),
+        "text/csv",
+        key,
+        is_off=not rows,
+    )
 
 
 def json_button(name: str, value: Callable[[], Any], *, key: str) -> None:

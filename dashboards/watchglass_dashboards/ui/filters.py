@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import streamlit as st
 
-from watchglass_dashboards.data import read
+from watchglass_dashboards.data import read_seldom
 from watchglass_dashboards.ui.format import clock, zone
 from watchglass_dashboards.ui.text import option
 from watchglass_store.queries import pages as queries
@@ -175,7 +175,7 @@ def _forget_between() -> None:
 
 
 def _options(key: str, column: str, since: datetime) -> list[str]:
-    known = read(queries.choices, column, since)
+    known = read_seldom(queries.choices, since)[column]
     asked = st.query_params.get_all(key)
     shown = {option(choice) for choice in known}
     return known + [name for name in asked if name not in shown and len(name) <= 200 and option(name) == name]

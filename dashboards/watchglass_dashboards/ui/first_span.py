@@ -4,6 +4,7 @@ import streamlit as st
 
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
+from watchglass_dashboards.ui.layout import fresh_line
 from watchglass_store.queries.pages import freshness
 
 _PYTHON = """# pip install watchglass
@@ -98,6 +99,14 @@ def snippets(url: str, *, needs_key: bool) -> dict[str, tuple[str, str]]:
     languages = ("python", "python", "javascript", "bash", "bash")
     texts = (text.format(**places) for text in code)
     return dict(zip(WAYS, zip(texts, languages, strict=True), strict=True))
+
+
+def has_calls() -> bool:
+    """How a page begins: the line that says how fresh its data is; without a single call, how to send the first one."""
+    fresh = fresh_line()
+    if fresh.last_received is None:
+        first_span(fresh.spans)
+    return fresh.last_received is not None
 
 
 def first_span(spans: int) -> None:

@@ -4,7 +4,7 @@ Arguments named `title`, `value` or `detail` are markdown: callers pass constant
 `ui.text.label(...)`, never captured text as it came. `tests/dashboards/test_safety.py` checks the callers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from watchglass_dashboards.ui.text import untrusted
 from watchglass_store import StoreRejected, StoreUnavailable
 from watchglass_store.queries.pages import Freshness, freshness
 
+Rows = Sequence[Mapping[str, Any]]
 _TOO_MUCH = {
     "TIMEOUT_EXCEEDED",
     "TOO_SLOW",
@@ -85,14 +86,15 @@ def fresh_line() -> Freshness:
 
 
 def card(
-    title: str, subtitle: str = "", *, rows: Sequence[Mapping[str, Any]] | None = None, key: str = ""
+    title: str, subtitle: str = "", *, rows: Rows | Callable[[], Rows] | None = None, key: str = ""
 ) -> DeltaGenerator:
     """A bordered card with a title; what is drawn in it follows.
 
     Args:
         title: What it shows.
         subtitle: Unit and how it was counted.
-        rows: The data of its chart or table; a button downloads them as CSV.
+        rows: The data of its chart or table; a button downloads them as CSV. A function where what is drawn in the
+            card decides about them: it is called when the button is clicked.
         key: Names that button and its file; needed with `rows`.
     """
     box = st.container(border=True, height="stretch", gap="small")

@@ -1,13 +1,15 @@
 """Every score with its mean, how sure that is, and its course."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
+from watchglass_dashboards.ui.export import csv_button
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.stats import mean_interval
 from watchglass_dashboards.ui.text import label
@@ -29,11 +31,23 @@ def quality(scope: Scope, bucket_s: int) -> None:
         courses[row["name"], row["evaluator"]].append(row)
     names = [row["name"] for row in rows]
     span_ms = round((scope.end - scope.start).total_seconds() * 1000)
-    st.subheader("Quality", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Quality", anchor=False, width="content")
+        st.space("stretch")
+        csv_button("watchglass_scores", lambda: course_rows(courses), key="csv_scores")
     st.caption("Mean of each score with its 95 % interval; the band shows the interval over time.")
     with st.grid(4, min_column_width=250, gap="small"):
         for at, row in enumerate(rows):
             _card(row, courses[row["name"], row["evaluator"]], names.count(row["name"]) > 1, span_ms, key=f"score_{at}")
+
+
+def course_rows(courses: Mapping[tuple[str, str], Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The courses of all cards for a file."""
+    return [
+        {"score": name, "evaluator": evaluator, **row}
+        for (name, evaluator), course in courses.items()
+        for row in by_moment(band_rows(course))
+    ]
 
 
 def score_bucket_s(bucket_s: int) -> int:
@@ -49,6 +63,11 @@ def band_rows(course: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         low, high = interval or (None, None)
         found.append({"time": row["bucket"] * 1000, "mean": row["mean"], "low": low, "high": high, "n": row["n"]})
     return found
+
+
+def by_moment(band: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `charts.band` for a file: the time as people and spreadsheets read it."""
+    return [{**row, "time": datetime.fromtimestamp(row["time"] / 1000, UTC)} for row in band]
 
 
 def detail(row: dict[str, Any]) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards.data import read
-from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui import tables
 from watchglass_dashboards.ui.stats import mean_interval
+from watchglass_dashboards.ui.tables import figures, words
 from watchglass_dashboards.ui.text import one_line, option
 from watchglass_store.queries import pages_quality as queries
 from watchglass_store.queries.pages import Scope
@@ -18,7 +18,7 @@ _BETTER = {"higher_is_better": "higher", "lower_is_better": "lower"}
 _KINDS = {"code": "code", "model": "model", "judge": "judge", "human": "people", "external": "your application"}
 
 
-def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def shown_scores(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `pages_quality.score_list` as shown."""
     shown = []
     for row in rows:
@@ -40,7 +40,7 @@ def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
                 "cost": row["cost"] or None,
             }
         )
-    return pd.DataFrame(shown)
+    return shown
 
 
 def key_of(row: dict[str, Any]) -> ScoreKey:
@@ -61,41 +61,21 @@ def choose(rows: Sequence[dict[str, Any]], key: str) -> dict[str, Any]:
         rows: Of `score_list`, at least one.
         key: Of the widget, also its name in the address.
     """
-    names = [option(name_of(row, rows)) for row in rows]
-    table_key = f"{key}_table"
-
-    def take() -> None:
-        picked = st.session_state[table_key].selection.rows
-        if picked and picked[0] < len(names):
-            st.session_state[key] = names[picked[0]]
-
-    config = st.column_config
-    data = frame(rows)
-    st.dataframe(
-        data,
-        hide_index=True,
-        height=min(360, 38 + 34 * len(data)),
-        row_height=34,
-        placeholder=format.GAP,
-        key=table_key,
-        on_select=take,
-        selection_mode="single-row",
-        column_config={
-            "score": config.TextColumn("Score", width=150, pinned=True),
-            "by": config.TextColumn("Evaluator and version", width=150),
-            "kind": config.TextColumn("Kind", width=80),
-            "mean": config.NumberColumn("Mean", format="%.4g", width=75),
-            "low": config.NumberColumn("95 % from", format="%.4g", width=80),
-            "high": config.NumberColumn("to", format="%.4g", width=75),
-            "change": config.NumberColumn("Change", format="percent", width=75),
-            "better": config.TextColumn("Better", width=65),
-            "n": config.NumberColumn("Scored (n)", format="localized", width=85),
-            "unscored": config.NumberColumn("Unscored", format="localized", width=80),
-            "cost": config.NumberColumn("Cost", format="$%.4f", width=80),
-        },
-    )
-    chosen = st.selectbox("Score", names, key=key, bind="query-params", format_func=option, width=320)
-    return rows[names.index(chosen)]
+    columns = {
+        "score": words("Score", 150, pinned=True),
+        "by": words("Evaluator and version", 150),
+        "kind": words("Kind", 80),
+        "mean": figures("Mean", 75, "%.4g"),
+        "low": figures("95 % from", 80, "%.4g"),
+        "high": figures("to", 75, "%.4g"),
+        "change": figures("Change", 75, "percent"),
+        "better": words("Better", 65),
+        "n": figures("Scored (n)", 85),
+        "unscored": figures("Unscored", 80),
+        "cost": figures("Cost", 80, "$%.4f"),
+    }
+    names = [name_of(row, rows) for row in rows]
+    return rows[tables.choose(shown_scores(rows), columns, names, title="Score", key=key, most_height=360, width=320)]
 
 
 def versions_of(scope: Scope, row: dict[str, Any], key: str) -> ScoreKey:

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards.data import read
-from watchglass_dashboards.ui import charts, format, interval_charts
-from watchglass_dashboards.ui.filters import viewer_zone
+from watchglass_dashboards.ui import charts, format, interval_charts, tables
 from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
-from watchglass_dashboards.ui.quality import band_rows
+from watchglass_dashboards.ui.quality import band_rows, by_moment
 from watchglass_dashboards.ui.stats import mean_interval, wilson
+from watchglass_dashboards.ui.tables import figures, links, moments, words
 from watchglass_dashboards.ui.text import one_line, untrusted
 from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import pages_quality as queries
@@ -56,13 +55,14 @@ def numbers(scope: Scope, key: ScoreKey, row: dict[str, Any]) -> None:
 
 def over_time(scope: Scope, key: ScoreKey, bucket_s: int) -> None:
     """Mean with its interval, by time."""
-    with card("Over time", f"mean of each {format.whole(bucket_s)} with its 95 % interval"):
-        course = read(queries.score_series, scope, key, bucket_s)
+    course = band_rows(read(queries.score_series, scope, key, bucket_s))
+    said = f"mean of each {format.whole(bucket_s)} with its 95 % interval"
+    with card("Over time", said, rows=by_moment(course), key="score_course"):
         if not course:
             nothing("No call of this time range has a value.")
             return
         span_ms = round((scope.end - scope.start).total_seconds() * 1000)
-        spec = charts.band(band_rows(course), span_ms, ink(), height=charts.HEIGHT)
+        spec = charts.band(course, span_ms, ink(), height=charts.HEIGHT)
         st.vega_lite_chart(spec, key="score_course", width="stretch")
 
 
@@ -92,13 +92,14 @@ def bin_rows(counted: Sequence[dict[str, Any]], low: float, high: float, n_bins:
 
 def distribution(scope: Scope, key: ScoreKey, row: dict[str, Any]) -> None:
     """Shares of values."""
-    with card("Distribution", "share of the scored calls"):
-        spread = read(queries.spread, scope, key)
-        if spread is None:
-            nothing("No call of this time range has a value.")
-            return
+    spread, rows = read(queries.spread, scope, key), []
+    if spread is not None:
         low, high = bins(spread, (row["lowest"], row["highest"]))
         rows = bin_rows(read(queries.histogram, scope, key, low, high, _BINS), low, high, _BINS)
+    with card("Distribution", "share of the scored calls", rows=rows, key="score_values"):
+        if not rows:
+            nothing("No call of this time range has a value.")
+            return
         st.vega_lite_chart(
             interval_charts.histogram(rows, ink(), height=charts.HEIGHT), key="score_values", width="stretch"
         )
@@ -117,7 +118,8 @@ def slice_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def slices(scope: Scope, key: ScoreKey) -> None:
     """Means by service, model, environment or prompt version."""
-    with card("By slice", "mean with its 95 % interval"):
+    found: list[dict[str, Any]] = []
+    with card("By slice", "mean with its 95 % interval", rows=lambda: found, key="score_slices"):
         by = st.segmented_control(
             "Slice by",
             list(_SLICES),
@@ -140,56 +142,39 @@ def unscored(scope: Scope, key: ScoreKey) -> None:
     found = read(queries.reasons, scope, key)
     if not found:
         return
-    with card("Unscored", "calls without a value, by reason"):
-        shown = pd.DataFrame([{"reason": one_line(row["reason"], 200), "calls": row["calls"]} for row in found])
-        config = st.column_config
-        st.dataframe(
-            shown,
-            hide_index=True,
-            column_config={
-                "reason": config.TextColumn("Reason", width="large"),
-                "calls": config.NumberColumn("Calls", format="localized", width="small"),
-            },
-        )
+    shown = [{"reason": one_line(row["reason"], 200), "calls": row["calls"]} for row in found]
+    with card("Unscored", "calls without a value, by reason", rows=shown, key="unscored"):
+        tables.show(shown, {"reason": words("Reason", 380), "calls": figures("Calls", 75)})
 
 
 def worst(scope: Scope, key: ScoreKey, better: str) -> None:
     """The calls with the worst values; where neither direction is better, the highest."""
-    highest = better != "higher_is_better"
-    with card("Highest values" if better == "neutral" else "Worst calls", "click a line's link to open the trace"):
-        found = read(queries.extremes, scope, key, highest=highest)
+    found = read(queries.extremes, scope, key, highest=better != "higher_is_better")
+    keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
+    calls = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in read(pages_traces.calls, keys)}
+    title = "Highest values" if better == "neutral" else "Worst calls"
+    shown = worst_rows(found, calls)
+    with card(title, "click a line's link to open the trace", rows=shown, key="score_worst"):
         if not found:
             nothing("No call of this time range has a value.")
             return
-        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
-        calls = read(pages_traces.calls, keys)
-        by_id = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in calls}
-        config = st.column_config
-        st.dataframe(
-            worst_frame(found, by_id),
-            hide_index=True,
-            row_height=34,
-            placeholder=format.GAP,
-            key="score_worst",
-            column_config={
-                "value": config.NumberColumn("Score", format="%.3g", width=62, pinned=True),
-                "prompt": config.TextColumn("Prompt", width=230),
-                "answer": config.TextColumn("Answer", width=230),
-                "why": config.TextColumn("Why", width=190),
-                "model": config.TextColumn("Model", width=120),
-                "time": config.DatetimeColumn(
-                    "Time", format="D MMM HH:mm", timezone=getattr(viewer_zone(), "key", "UTC"), width=100
-                ),
-                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=52),
-            },
-        )
+        columns = {
+            "value": figures("Score", 62, "%.3g", pinned=True),
+            "prompt": words("Prompt", 230),
+            "answer": words("Answer", 230),
+            "why": words("Why", 190),
+            "model": words("Model", 120),
+            "time": moments(width=100, form="D MMM HH:mm"),
+            "open": links(width=52),
+        }
+        tables.show(shown, columns, key="score_worst")
         first = found[0]
         if first["why"]:
             st.caption("What the evaluator says of the first:")
             untrusted(first["why"], limit=400)
 
 
-def worst_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> pd.DataFrame:
+def worst_rows(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `pages_quality.extremes` with the texts of their calls."""
     shown = []
     for row in found:
@@ -205,4 +190,4 @@ def worst_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, A
                 "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
         )
-    return pd.DataFrame(shown)
+    return shown

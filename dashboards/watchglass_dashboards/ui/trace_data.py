@@ -35,11 +35,6 @@ class Summary:
     facts: tuple[tuple[str, str], ...]  # (what, value): service, environment, user, conversation, prompt
 
 
-def kind(operation_name: str) -> str:
-    """Kind of a span by its operation; 'span' for what is no GenAI operation."""
-    return _KINDS.get(operation_name, "span")
-
-
 def assemble(spans: Iterable[Mapping[str, Any]], calls: Iterable[Mapping[str, Any]]) -> list[Span]:
     """Spans of a trace: what was received, with what is known of those that are calls.
 
@@ -47,24 +42,22 @@ def assemble(spans: Iterable[Mapping[str, Any]], calls: Iterable[Mapping[str, An
     """
     by_id = {row["span_id"]: row for row in calls}
     found: dict[str, Span] = {}
-    for row in spans:
-        known = by_id.get(row["span_id"])
-        found.setdefault(row["span_id"], _span(row, known, bool(row["failed"])))
-    for row in by_id.values():
-        found.setdefault(row["span_id"], _span(row, row, False))
+    for row in (*spans, *by_id.values()):
+        if row["span_id"] not in found:
+            found[row["span_id"]] = _span(row, by_id.get(row["span_id"]))
     return list(found.values())
 
 
-def _span(row: Mapping[str, Any], call: Mapping[str, Any] | None, failed: bool) -> Span:
+def _span(row: Mapping[str, Any], call: Mapping[str, Any] | None) -> Span:
     return Span(
-        id=row["span_id"],
-        parent_id=row["parent_span_id"],
-        name=row["name"] or (call["operation_name"] if call else ""),
-        kind=kind(call["operation_name"]) if call else "span",
-        start=_EPOCH + timedelta(microseconds=row["start_ns"] // 1000),
-        duration_s=row["duration_s"],
-        time_to_first_token_s=call["time_to_first_token_s"] if call else None,
-        is_error=failed or bool(call and call["error_type"]),
+        row["span_id"],
+        row["parent_span_id"],
+        row["name"] or (call["operation_name"] if call else ""),
+        _KINDS.get(call["operation_name"], "span") if call else "span",
+        _EPOCH + timedelta(0, 0, row["start_ns"] // 1000),
+        row["duration_s"],
+        call["time_to_first_token_s"] if call else None,
+        bool(row.get("failed") or (call and call["error_type"])),
     )
 
 

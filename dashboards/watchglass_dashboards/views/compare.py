@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -10,8 +11,8 @@ from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, interval_charts
 from watchglass_dashboards.ui.comparison import Compared, calls_compared, dot_rows, histogram_rows, scores_compared
 from watchglass_dashboards.ui.filters import selection
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import card, nothing
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.text import option
 from watchglass_store.queries import pages_compare as queries
@@ -31,9 +32,7 @@ _PER_DECADE = 16
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     scope = selection().scope(datetime.now(UTC))
     sides = _sides(scope)
@@ -47,15 +46,16 @@ def page() -> None:
     compared = [*scores_compared(read(queries.scores, scope, sides)), *calls_compared(both[False], both[True])]
     _verdict(compared)
     left, right = st.columns([1.25, 1], gap="small")
-    with left, card("Effect of going from A to B", "difference in % of A; bars are 95 % intervals"):
-        rows = dot_rows(compared)
+    rows = dot_rows(compared)
+    with left, card("Effect of going from A to B", "in % of A, with 95 % intervals", rows=rows, key="effects"):
         spec = interval_charts.dots(rows, ink(), form="+.0%", line_at=0, by_verdict=True)
         st.vega_lite_chart(spec, key="effects", width="stretch")
         st.caption("Each interval is 95 % sure by itself: of twenty measures, one will look different by chance.")
-    with right, card("Numbers", "means of each side"):
-        _numbers(compared)
-    with card("Latency", "seconds of successful calls, on a logarithmic scale"):
-        found = histogram_rows(read(queries.latencies, scope, sides, _PER_DECADE), _PER_DECADE, ("A", "B"))
+    shown = number_rows(compared)
+    with right, card("Numbers", "means of each side", rows=shown, key="numbers"):
+        _numbers(shown)
+    found = histogram_rows(read(queries.latencies, scope, sides, _PER_DECADE), _PER_DECADE, ("A", "B"))
+    with card("Latency", "seconds of successful calls, on a logarithmic scale", rows=found, key="latencies"):
         if found:
             spec = interval_charts.two_histograms(found, ("A", "B"), ink(), height=charts.HEIGHT)
             st.vega_lite_chart(spec, key="latencies", width="stretch")
@@ -109,25 +109,27 @@ def _verdict(compared: Sequence[Compared]) -> None:
     st.markdown(verdict_line(compared))
 
 
-def _numbers(compared: Sequence[Compared]) -> None:
-    shown = pd.DataFrame(
-        [
-            {
-                "measure": one.name,
-                "verdict": one.verdict,
-                "change": one.relative[0] if one.relative else None,
-                "a": one.a,
-                "b": one.b,
-                "unit": one.unit,
-                "n_a": one.n_a,
-                "n_b": one.n_b,
-            }
-            for one in compared
-        ]
-    )
+def number_rows(compared: Sequence[Compared]) -> list[dict[str, Any]]:
+    """Each measure's two sides, as shown and as a file has them."""
+    return [
+        {
+            "measure": one.name,
+            "verdict": one.verdict,
+            "change": one.relative[0] if one.relative else None,
+            "a": one.a,
+            "b": one.b,
+            "unit": one.unit,
+            "n_a": one.n_a,
+            "n_b": one.n_b,
+        }
+        for one in compared
+    ]
+
+
+def _numbers(shown: Sequence[dict[str, Any]]) -> None:
     config = st.column_config
     st.dataframe(
-        shown,
+        pd.DataFrame(shown),
         hide_index=True,
         placeholder="—",
         height=39 + 35 * len(shown),

@@ -11,9 +11,9 @@ import streamlit as st
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
 from watchglass_dashboards.ui.filters import Selection, selection
-from watchglass_dashboards.ui.first_span import first_span
+from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.forecast import FEWEST_DAYS, forecast
-from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
+from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import categories, ink
 from watchglass_dashboards.ui.text import clean
 from watchglass_store.queries import pages_cost as queries
@@ -33,9 +33,7 @@ _TITLES = {"part": "By what is chosen above", "user": "By user"}
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     chosen, now = selection(), datetime.now(UTC)
     scope = chosen.scope(now)

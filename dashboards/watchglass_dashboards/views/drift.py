@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards.data import read
-from watchglass_dashboards.ui import charts, drift_evidence, format
+from watchglass_dashboards.ui import charts, drift_evidence, tables
 from watchglass_dashboards.ui.drift_evidence import moment
 from watchglass_dashboards.ui.filters import selection
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
+from watchglass_dashboards.ui.tables import figures, words
 from watchglass_dashboards.ui.text import one_line, option, untrusted
 from watchglass_store.queries import pages_drift as queries
 from watchglass_store.queries.pages_drift import Watched
@@ -25,9 +25,7 @@ _EXAMPLE = '[[evaluators.monitors]]\nname = "answers"\ngroup_by = ["service_name
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     scope = selection().scope(datetime.now(UTC))
     since = scope.end.replace(hour=0, minute=0) - _KNOWN_FOR
@@ -42,7 +40,7 @@ def page() -> None:
     row = _choose(rows)
     watched = Watched(row["monitor"], row["version"], row["service_name"], row["model"], row["prompt_version"])
     found = read(queries.results, watched, scope.end)
-    with card("Over time", _limit_said(row)):
+    with card("Over time", _limit_said(row), rows=course_rows(found), key="drift_course"):
         if any(result["value"] is not None for result in found):
             spec = drift_evidence.chart(found, row["value_kind"], ink(), height=charts.HEIGHT)
             st.vega_lite_chart(spec, key="drift_course", width="stretch")
@@ -69,41 +67,39 @@ def name_of(row: dict[str, Any]) -> str:
 
 
 def _choose(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    names = [option(name_of(row)) for row in rows]
+    columns = {
+        "state": words("State", 85, pinned=True),
+        "monitor": words("Monitor and group", 200),
+        "target": words("Watches", 120),
+        "method": words("Method", 90),
+        "value": figures("Last value", 80, "%.3g"),
+        "how": words("which is a", 75),
+        "limit": figures("Limit", 65, "%.3g"),
+        "reference": figures("n reference", 80),
+        "current": figures("n now", 65),
+        "until": words("Until", 120),
+        "alarms": figures("Alarms", 62),
+        "why": words("Unscored because", 180),
+    }
+    shown, names = [_shown(row) for row in rows], [name_of(row) for row in rows]
+    return rows[tables.choose(shown, columns, names, title="Monitor", key="monitor", most_height=330)]
 
-    def take() -> None:
-        picked = st.session_state.monitors.selection.rows
-        if picked and picked[0] < len(names):
-            st.session_state.monitor = names[picked[0]]
 
-    config = st.column_config
-    shown = pd.DataFrame([_shown(row) for row in rows])
-    st.dataframe(
-        shown,
-        hide_index=True,
-        height=min(330, 39 + 34 * len(shown)),
-        row_height=34,
-        placeholder=format.GAP,
-        key="monitors",
-        on_select=take,
-        selection_mode="single-row",
-        column_config={
-            "state": config.TextColumn("State", width=85, pinned=True),
-            "monitor": config.TextColumn("Monitor and group", width=200),
-            "target": config.TextColumn("Watches", width=120),
-            "method": config.TextColumn("Method", width=90),
-            "value": config.NumberColumn("Last value", format="%.3g", width=80),
-            "how": config.TextColumn("which is a", width=75),
-            "limit": config.NumberColumn("Limit", format="%.3g", width=65),
-            "reference": config.NumberColumn("n reference", format="localized", width=80),
-            "current": config.NumberColumn("n now", format="localized", width=65),
-            "until": config.TextColumn("Until", width=120),
-            "alarms": config.NumberColumn("Alarms", format="localized", width=62),
-            "why": config.TextColumn("Unscored because", width=180),
-        },
-    )
-    chosen = st.selectbox("Monitor", names, key="monitor", bind="query-params", format_func=option, width=380)
-    return rows[names.index(chosen)]
+def course_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `pages_drift.results` for a file; times in UTC."""
+    return [
+        {
+            "from": datetime.fromtimestamp(row["start_ms"] / 1000, UTC),
+            "until": datetime.fromtimestamp(row["end_ms"] / 1000, UTC),
+            "value": row["value"],
+            "limit": row["threshold"],
+            "alarm": bool(row["is_alarm"]),
+            "n_reference": row["n_reference"],
+            "n_now": row["n_current"],
+            "unscored_because": row["reason"] or None,
+        }
+        for row in found
+    ]
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

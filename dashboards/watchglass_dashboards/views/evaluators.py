@@ -4,19 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
 from watchglass_dashboards.judge_desk import judge_desk
-from watchglass_dashboards.ui import evaluator_form, format
-from watchglass_dashboards.ui.evaluator_table import JUDGE, Evaluator, filter_text, frame, merged
-from watchglass_dashboards.ui.filters import selection, viewer_zone
+from watchglass_dashboards.ui import evaluator_form, format, tables
+from watchglass_dashboards.ui.evaluator_table import JUDGE, Evaluator, as_rows, filter_text, merged
+from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
 from watchglass_dashboards.ui.rubric_form import Rubric, in_force, rubric_form
 from watchglass_dashboards.ui.rubric_preview import rubric_preview
-from watchglass_dashboards.ui.text import one_line, option, untrusted
+from watchglass_dashboards.ui.tables import figures, links, moments, words
+from watchglass_dashboards.ui.text import one_line, untrusted
 from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import evaluator_settings, judge_rubrics
 from watchglass_store.queries import pages_evaluators as queries
@@ -35,18 +35,13 @@ def page() -> None:
         nothing("No evaluator is known here.")
         return
     _numbers(evaluators)
-    _table(evaluators)
-    names = [option(one.name) for one in evaluators]
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = st.selectbox(
-            "Evaluator", [*names, _NEW], key="evaluator", bind="query-params", format_func=option, width=320
-        )
-    if chosen == _NEW:
+    chosen = _choose(evaluators)
+    if chosen == len(evaluators):
         with card("A new judge", "a model that answers by your rubric"):
             tried = rubric_form("", None)
         _try(tried, scope)
         return
-    _try(_one(evaluators[names.index(chosen)], rubrics), scope)
+    _try(_one(evaluators[chosen], rubrics), scope)
     _problems(scope)
 
 
@@ -73,41 +68,25 @@ def _numbers(evaluators: Sequence[Evaluator]) -> None:
         kpi("Cost", format.usd(cost or None), "of evaluators, in this time range")
 
 
-def _table(evaluators: Sequence[Evaluator]) -> None:
-    shown = frame(evaluators)
-
-    def take() -> None:
-        picked = st.session_state.evaluators.selection.rows
-        if picked and picked[0] < len(evaluators):
-            st.session_state.evaluator = option(evaluators[picked[0]].name)
-
-    config = st.column_config
-    st.dataframe(
-        shown,
-        hide_index=True,
-        height=min(420, 39 + 34 * len(shown)),
-        row_height=34,
-        placeholder=format.GAP,
-        key="evaluators",
-        on_select=take,
-        selection_mode="single-row",
-        column_config={
-            "state": config.TextColumn("State", width=70, pinned=True),
-            "evaluator": config.TextColumn("Evaluator", width=150),
-            "measures": config.TextColumn("Measures", width=210),
-            "sample": config.NumberColumn("Sample", format="percent", width=65),
-            "filters": config.TextColumn("Only", width=120),
-            "scored": config.NumberColumn("Scored", format="localized", width=70),
-            "unscored": config.NumberColumn("Unscored", format="localized", width=72),
-            "errors": config.NumberColumn("Failed", format="localized", width=60),
-            "behind": config.NumberColumn("Behind", format="localized", width=65),
-            "ms": config.NumberColumn("ms a call", format="%.3g", width=70),
-            "cost": config.NumberColumn("Cost", format="$%.4f", width=72),
-            "through": config.DatetimeColumn(
-                "Calls up to", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118
-            ),
-            "waits": config.TextColumn("Waits for", width=180),
-        },
+def _choose(evaluators: Sequence[Evaluator]) -> int:
+    columns = {
+        "state": words("State", 70, pinned=True),
+        "evaluator": words("Evaluator", 150),
+        "measures": words("Measures", 210),
+        "sample": figures("Sample", 65, "percent"),
+        "filters": words("Only", 120),
+        "scored": figures("Scored", 70),
+        "unscored": figures("Unscored", 72),
+        "errors": figures("Failed", 60),
+        "behind": figures("Behind", 65),
+        "ms": figures("ms a call", 70, "%.3g"),
+        "cost": figures("Cost", 72, "$%.4f"),
+        "through": moments("Calls up to"),
+        "waits": words("Waits for", 180),
+    }
+    names = [one.name for one in evaluators]
+    return tables.choose(
+        as_rows(evaluators), columns, names, title="Evaluator", key="evaluator", more=[_NEW], width=320
     )
 
 
@@ -158,19 +137,14 @@ def _verdicts(name: str) -> None:
             }
             for row in found
         ]
-        config = st.column_config
-        st.dataframe(
-            pd.DataFrame(shown),
-            hide_index=True,
-            placeholder=format.GAP,
-            column_config={
-                "verdict": config.TextColumn("Verdict", width=90),
-                "value": config.NumberColumn("Value", format="%.3g", width=60),
-                "why": config.TextColumn("Why", width=260),
-                "version": config.TextColumn("Version", width=80),
-                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=50),
-            },
-        )
+        columns = {
+            "verdict": words("Verdict", 90),
+            "value": figures("Value", 60, "%.3g"),
+            "why": words("Why", 260),
+            "version": words("Version", 80),
+            "open": links(width=50),
+        }
+        tables.show(shown, columns)
 
 
 def _history(name: str) -> None:
@@ -188,21 +162,14 @@ def _history(name: str) -> None:
             }
             for row in found[:20]
         ]
-        config = st.column_config
-        st.dataframe(
-            pd.DataFrame(shown),
-            hide_index=True,
-            placeholder=format.GAP,
-            column_config={
-                "time": config.DatetimeColumn(
-                    "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118
-                ),
-                "who": config.TextColumn("Who", width=110),
-                "runs": config.CheckboxColumn("Runs", width=55),
-                "sample": config.NumberColumn("Sample", format="percent", width=65),
-                "only": config.TextColumn("Only", width=200),
-            },
-        )
+        columns = {
+            "time": moments(),
+            "who": words("Who", 110),
+            "runs": st.column_config.CheckboxColumn("Runs", width=55),
+            "sample": figures("Sample", 65, "percent"),
+            "only": words("Only", 200),
+        }
+        tables.show(shown, columns)
 
 
 def _problems(scope: Scope) -> None:
@@ -220,18 +187,11 @@ def _problems(scope: Scope) -> None:
             }
             for row in found
         ]
-        config = st.column_config
-        st.dataframe(
-            pd.DataFrame(shown),
-            hide_index=True,
-            placeholder=format.GAP,
-            column_config={
-                "time": config.DatetimeColumn(
-                    "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118
-                ),
-                "evaluator": config.TextColumn("Evaluator", width=130),
-                "what": config.TextColumn("What", width=150),
-                "why": config.TextColumn("Why", width=420),
-                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=50),
-            },
-        )
+        columns = {
+            "time": moments(),
+            "evaluator": words("Evaluator", 130),
+            "what": words("What", 150),
+            "why": words("Why", 420),
+            "open": links(width=50),
+        }
+        tables.show(shown, columns)

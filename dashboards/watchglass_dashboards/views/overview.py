@@ -10,8 +10,8 @@ from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
 from watchglass_dashboards.ui.alerts import alert_strip, delivery_line
 from watchglass_dashboards.ui.filters import Selection, selection
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, guarded, kpi, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import card, guarded, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.quality import quality, score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
@@ -31,9 +31,7 @@ def page() -> None:
 @st.fragment(run_every=REFRESH)
 def _board(chosen: Selection) -> None:
     with guarded():
-        fresh = fresh_line()
-        if fresh.last_received is None:
-            first_span(fresh.spans)
+        if not has_calls():
             return
         scope, bucket_s = chosen.scope(datetime.now(UTC)), chosen.bucket_s
         with st.skeleton(height=500):

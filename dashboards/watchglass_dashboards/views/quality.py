@@ -6,8 +6,8 @@ import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui.filters import selection
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import fresh_line, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import nothing
 from watchglass_dashboards.ui.quality import score_bucket_s
 from watchglass_dashboards.ui.score_choice import choose, versions_of
 from watchglass_dashboards.ui.score_detail import distribution, numbers, over_time, slices, unscored, worst
@@ -16,9 +16,7 @@ from watchglass_store.queries import pages_quality as queries
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     chosen = selection()
     scope = chosen.scope(datetime.now(UTC))

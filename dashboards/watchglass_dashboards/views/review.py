@@ -11,9 +11,9 @@ from watchglass_dashboards.feedback import Feedback
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.conversation import turns
 from watchglass_dashboards.ui.filters import selection
-from watchglass_dashboards.ui.first_span import first_span
+from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.labels import LABEL_SETS, Label
-from watchglass_dashboards.ui.layout import card, fresh_line, guarded, nothing
+from watchglass_dashboards.ui.layout import card, guarded, nothing
 from watchglass_dashboards.ui.span_detail import show_turn
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, option, untrusted
@@ -37,9 +37,7 @@ _MOST_TURNS = 12
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     scope = selection().scope(datetime.now(UTC))
     chosen = _queue(scope)
@@ -222,7 +220,7 @@ def _so_far(scope: Scope, name: str) -> None:
     given = read(queries.labels_given, scope, name)
     if not given:
         return
-    with card("Labels so far", "of calls in this time range, by everybody"):
+    with card("Labels so far", "of calls in this time range, by everybody", rows=given, key="labels"):
         totals: dict[str, int] = {}
         for row in given:
             totals[row["given"]] = totals.get(row["given"], 0) + row["calls"]

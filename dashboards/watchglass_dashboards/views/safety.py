@@ -5,46 +5,46 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards.data import read
-from watchglass_dashboards.ui import charts, format, interval_charts
-from watchglass_dashboards.ui.filters import selection, viewer_zone
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
+from watchglass_dashboards.ui import charts, format, interval_charts, tables
+from watchglass_dashboards.ui.filters import selection
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
-from watchglass_dashboards.ui.quality import score_bucket_s
+from watchglass_dashboards.ui.quality import by_moment, score_bucket_s
 from watchglass_dashboards.ui.stats import wilson
+from watchglass_dashboards.ui.tables import links, moments, words
 from watchglass_dashboards.ui.text import label, one_line, option
 from watchglass_dashboards.ui.trace_address import trace_address
 from watchglass_store.queries import pages_safety as queries
 from watchglass_store.queries import pages_traces
 from watchglass_store.queries.evaluation import CallId
 from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_safety import Versions
 
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     chosen = selection()
     scope = chosen.scope(datetime.now(UTC))
     with st.skeleton(height=400):
-        rows = read(queries.flags, scope)
+        versions = tuple(read(queries.newest, scope))
+        rows = read(queries.flags, scope, versions) if versions else []
     if not rows:
         nothing("No safety check scored calls of this time range. Choose a longer one, or switch one on.")
         return
     bucket_s = score_bucket_s(chosen.bucket_s)
-    _numbers(rows, read(queries.flag_series, scope, bucket_s))
+    _numbers(rows, read(queries.flag_series, scope, versions, bucket_s))
     left, right = st.columns([1.35, 1], gap="small")
     with left:
-        _course(scope, rows, bucket_s)
+        _course(scope, versions, rows, bucket_s)
     with right:
-        _kinds(scope)
-    _calls(scope)
+        _kinds(scope, versions)
+    _calls(scope, versions)
 
 
 def title_of(row: dict[str, Any]) -> str:
@@ -79,9 +79,11 @@ def share_rows(course: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _course(scope: Scope, rows: Sequence[dict[str, Any]], bucket_s: int) -> None:
-    with card("Flagged over time", f"share of each {format.whole(bucket_s)} with its 95 % interval"):
-        names = [option(f"{row['name']} / {row['evaluator']}") for row in rows]
+def _course(scope: Scope, versions: Versions, rows: Sequence[dict[str, Any]], bucket_s: int) -> None:
+    names = [option(f"{row['name']} / {row['evaluator']}") for row in rows]
+    course: list[dict[str, Any]] = []
+    said = f"share of each {format.whole(bucket_s)} with its 95 % interval"
+    with card("Flagged over time", said, rows=lambda: by_moment(course), key="flag_course"):
         chosen = st.selectbox(
             "Check",
             names,
@@ -92,16 +94,18 @@ def _course(scope: Scope, rows: Sequence[dict[str, Any]], bucket_s: int) -> None
             width=300,
         )
         row = rows[names.index(chosen)]
-        course = [
-            point
-            for point in read(queries.flag_series, scope, bucket_s)
-            if (point["name"], point["evaluator"]) == (row["name"], row["evaluator"])
-        ]
+        course = share_rows(
+            [
+                point
+                for point in read(queries.flag_series, scope, versions, bucket_s)
+                if (point["name"], point["evaluator"]) == (row["name"], row["evaluator"])
+            ]
+        )
         if not course:
             nothing("No call of this time range has a value.")
             return
         span_ms = round((scope.end - scope.start).total_seconds() * 1000)
-        spec = charts.band(share_rows(course), span_ms, ink(), height=charts.HEIGHT, is_share=True)
+        spec = charts.band(course, span_ms, ink(), height=charts.HEIGHT, is_share=True)
         st.vega_lite_chart(spec, key="flag_course", width="stretch")
 
 
@@ -113,46 +117,37 @@ def kind_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _kinds(scope: Scope) -> None:
-    with card("Kinds of findings", "flagged calls, by what was found"):
-        found = read(queries.kinds, scope)
+def _kinds(scope: Scope, versions: Versions) -> None:
+    found = kind_rows(read(queries.kinds, scope, versions))
+    with card("Kinds of findings", "flagged calls, by what was found", rows=found, key="kinds"):
         if found:
-            st.vega_lite_chart(interval_charts.bars(kind_rows(found), ink()), key="kinds", width="stretch")
+            st.vega_lite_chart(interval_charts.bars(found, ink()), key="kinds", width="stretch")
         else:
             nothing("Nothing was flagged with a kind.")
 
 
-def _calls(scope: Scope) -> None:
-    with card("Flagged calls", "the newest 50"):
-        found = read(queries.flagged_calls, scope)
+def _calls(scope: Scope, versions: Versions) -> None:
+    found = read(queries.flagged_calls, scope, versions)
+    keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
+    calls = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in read(pages_traces.calls, keys)}
+    shown = flagged_rows(found, calls)
+    with card("Flagged calls", "the newest 50", rows=shown, key="flagged"):
         if not found:
             nothing("No call of this time range was flagged.")
             return
-        keys = [(row["time_ms"] // 3_600_000 * 3600, row["trace_id"], row["span_id"], row["project"]) for row in found]
-        calls = read(pages_traces.calls, keys)
-        by_id = {(call["trace_id"], call["span_id"], call["key_project"]): call for call in calls}
-        config = st.column_config
-        st.dataframe(
-            flagged_frame(found, by_id),
-            hide_index=True,
-            row_height=34,
-            placeholder=format.GAP,
-            key="flagged",
-            column_config={
-                "time": config.DatetimeColumn(
-                    "Time", format="D MMM HH:mm:ss", timezone=getattr(viewer_zone(), "key", "UTC"), width=118
-                ),
-                "found": config.ListColumn("Flagged by", width=200),
-                "prompt": config.TextColumn("Prompt", width=290),
-                "answer": config.TextColumn("Answer", width=290),
-                "service": config.TextColumn("Service", width=110),
-                "model": config.TextColumn("Model", width=130),
-                "open": config.LinkColumn("Trace", display_text=":material/open_in_new:", width=55),
-            },
-        )
+        columns = {
+            "time": moments(),
+            "found": st.column_config.ListColumn("Flagged by", width=200),
+            "prompt": words("Prompt", 290),
+            "answer": words("Answer", 290),
+            "service": words("Service", 110),
+            "model": words("Model", 130),
+            "open": links(),
+        }
+        tables.show(shown, columns, key="flagged")
 
 
-def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> pd.DataFrame:
+def flagged_rows(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `pages_safety.flagged_calls` with the texts of their calls."""
     shown = []
     for row in found:
@@ -168,4 +163,4 @@ def flagged_frame(found: Sequence[dict[str, Any]], calls: dict[CallId, dict[str,
                 "open": trace_address(row["trace_id"], row["span_id"], row["project"]),
             }
         )
-    return pd.DataFrame(shown)
+    return shown

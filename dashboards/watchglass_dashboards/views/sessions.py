@@ -11,8 +11,8 @@ from watchglass_dashboards import pages, writing
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.filters import selection, viewer_zone
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import card, fresh_line, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import card, nothing
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, one_line, untrusted
 from watchglass_dashboards.ui.trace_address import trace_query
@@ -29,9 +29,7 @@ _ORDERS: dict[str, queries.Order] = {
 
 def page() -> None:
     """Draw the page."""
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     scope = selection().scope(datetime.now(UTC))
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):

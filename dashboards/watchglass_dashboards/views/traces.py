@@ -4,16 +4,19 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
-from watchglass_dashboards import pages, writing
+from watchglass_dashboards import access, pages, writing
+from watchglass_dashboards.connection import ask_now
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.export import csv_button, json_button
 from watchglass_dashboards.ui.filters import selection, viewer_zone
-from watchglass_dashboards.ui.first_span import first_span
-from watchglass_dashboards.ui.layout import fresh_line, nothing
+from watchglass_dashboards.ui.first_span import has_calls
+from watchglass_dashboards.ui.layout import nothing
 from watchglass_dashboards.ui.steps import remember, steps
 from watchglass_dashboards.ui.text import one_line
 from watchglass_dashboards.ui.trace_address import trace_address, trace_query
@@ -34,13 +37,11 @@ _ORDERS: dict[str, queries.Order] = {"Newest": "newest", "Slowest": "slowest", "
 def page() -> None:
     """Draw the page."""
     chosen = _narrow(selection().scope(datetime.now(UTC)))
-    fresh = fresh_line()
-    if fresh.last_received is None:
-        first_span(fresh.spans)
+    if not has_calls():
         return
     with st.skeleton(height=500):
         total = read(queries.count_calls, chosen)
-    number = _pager(total)
+    number = _pager(total, chosen)
     if not total:
         nothing("No call matches. Choose a longer time range, or fewer filters.")
         return
@@ -110,13 +111,31 @@ def _narrow(scope: Scope) -> CallFilter:
     )
 
 
-def _pager(total: int) -> int:
+def _pager(total: int, chosen: CallFilter) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         many = total > queries.COUNT_LIMIT
         st.caption(
             f"{'more than ' if many else ''}{min(total, queries.COUNT_LIMIT):,} {selection().noun}", width="content"
         )
+        _files(chosen)
         return st.pagination(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))), key="page", bind="query-params")
+
+
+def _files(chosen: CallFilter) -> None:
+    actor, address = access.actor().name, urlencode(st.query_params.to_dict())
+
+    def rows() -> list[dict[str, Any]]:
+        writing.exported(actor, address)
+        return file_rows(ask_now(queries.for_file, chosen))
+
+    with st.container(horizontal=True, width="content", gap="small"):
+        csv_button("watchglass_calls", rows, key="csv_calls")
+        json_button("watchglass_calls", rows, key="json_calls")
+
+
+def file_rows(calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `pages_traces.calls` as a file has them: the time as people read it."""
+    return [{"time": datetime.fromtimestamp(row["start_ms"] / 1000, UTC), **row} for row in calls]
 
 
 def table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> tuple[pd.DataFrame, list[str]]:

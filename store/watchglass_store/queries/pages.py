@@ -72,6 +72,37 @@ HOURS = (
 """Condition on `llm_calls`, which is sorted by hour; the parameters are those of `conditions`."""
 
 
+def rollup(*, splits: bool = False) -> str:
+    """A FROM with the columns of `llm_calls_1m` for a scope: whole hours by the hour, what is left by the minute.
+
+    Its `minute` is the start of an hour or of a minute: for sums over the whole scope, not for a course with points
+    shorter than an hour. The parameters are those of `conditions`.
+
+    Args:
+        splits: The scope is divided at `split_ms` (Unix), and the hour it is in must be divided too.
+    """
+    start, end = "fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')", "fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')"
+    first = f"toStartOfHour({start} + toIntervalMillisecond(3599999))"
+    hours = f"{{time}} >= {first} AND {{time}} < toStartOfHour({end})"
+    if splits:
+        split = "fromUnixTimestamp64Milli({split_ms:Int64}, 'UTC')"
+        hours += f" AND (toStartOfHour({{time}}) != toStartOfHour({split}) OR toStartOfHour({split}) = {split})"
+    columns = f"{_GROUP}, {_SUMS}"
+    return f"""(
+        SELECT hour AS minute, {columns} FROM llm_calls_1h WHERE {hours.replace("{time}", "hour")}
+        UNION ALL
+        SELECT minute, {columns} FROM llm_calls_1m
+        WHERE minute >= {start} AND minute < {end} AND NOT ({hours.replace("{time}", "minute")})
+    )"""
+
+
+_GROUP = "service_name, environment, operation_name, provider_name, model, prompt_name, prompt_version"
+_SUMS = (
+    "calls, errors, input_tokens, output_tokens, cost_usd, unpriced_calls, duration_s_sum, duration_s_sum_squares, "
+    "duration_s_quantiles, time_to_first_token_calls, time_to_first_token_s_quantiles"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Freshness:
     """How current the tables are."""
@@ -136,26 +167,24 @@ def freshness(store: Store) -> Freshness:
     )
 
 
-def choices(store: Store, column: str, start: datetime, *, limit: int = 500) -> list[str]:
-    """Values of a filter, most used first.
+CHOICES = ("service_name", "environment", "model", "prompt_version")
+"""Columns that pages filter by."""
+
+
+def choices(store: Store, start: datetime, *, limit: int = 500) -> dict[str, list[str]]:
+    """Values of each of `CHOICES`, most used first.
 
     Args:
         store: The store.
-        column: `service_name`, `environment`, `model` or `prompt_version`.
-        start: Only what was called since.
-        limit: Most values returned.
-
-    Raises:
-        ValueError: `column` is none of those.
+        start: Only what was called since; the hour it is in counts whole.
+        limit: Most values of one column.
     """
-    if column not in ("service_name", "environment", "model", "prompt_version"):
-        raise ValueError(f"no filter on {column!r}")
-    rows = store.query(
-        f"""
-        SELECT {column} AS choice FROM llm_calls_1m
-        WHERE minute >= fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC') AND {column} != ''
-        GROUP BY choice ORDER BY sum(calls) DESC, choice LIMIT {{limit:UInt32}}
-        """,
-        {"start_ms": milliseconds(start), "limit": limit},
+    parts = " UNION ALL ".join(
+        f"(SELECT '{column}' AS named, toString({column}) AS choice, sum(calls) AS n FROM llm_calls_1h "
+        f"WHERE hour >= toStartOfHour(fromUnixTimestamp64Milli({{start_ms:Int64}}, 'UTC')) AND {column} != '' "
+        f"GROUP BY choice ORDER BY n DESC, choice LIMIT {{limit:UInt32}})"
+        for column in CHOICES
     )
-    return [row["choice"] for row in rows]
+    rows = store.query(parts, {"start_ms": milliseconds(start), "limit": limit})
+    rows.sort(key=lambda row: (-row["n"], row["choice"]))
+    return {column: [row["choice"] for row in rows if row["named"] == column] for column in CHOICES}

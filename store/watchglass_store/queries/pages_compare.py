@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
+from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds, rollup
+from watchglass_store.queries.score_versions import current
 
 Column = Literal["model", "prompt_version", "service_name", "service_version", "environment"]
 COLUMNS: tuple[Column, ...] = ("model", "prompt_version", "service_name", "service_version", "environment")
@@ -58,7 +59,7 @@ def values(store: Store, scope: Scope, column: Column, *, limit: int = 100) -> l
     where, parameters = conditions(scope, "minute")
     rows = store.query(
         f"""
-        SELECT {column} AS choice FROM llm_calls_1m WHERE {where} AND {column} != ''
+        SELECT {column} AS choice FROM {rollup()} WHERE {where} AND {column} != ''
         GROUP BY choice ORDER BY sum(calls) DESC, choice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -129,7 +130,7 @@ def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> lis
         FROM (
             SELECT name, evaluator, direction, assumeNotNull(value) AS value,
                    {side} AS side
-            FROM scores FINAL
+            FROM {current(where)}
             WHERE {where} AND value IS NOT NULL AND (name, evaluator, evaluator_version) IN (
                 SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where}
                 GROUP BY name, evaluator

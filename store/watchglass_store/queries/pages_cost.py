@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, Scope, conditions
+from watchglass_store.queries.pages import HOURS, Scope, conditions, rollup
 
 Part = Literal["model", "service_name", "environment", "prompt_name", "operation_name"]
 _PARTS: tuple[Part, ...] = ("model", "service_name", "environment", "prompt_name", "operation_name")
@@ -30,7 +30,7 @@ def spending(store: Store, scope: Scope, part: Part, *, limit: int = 50) -> list
         raise ValueError(f"no spending by {part!r}")
     where, parameters = conditions(scope, "minute")
     return store.query(
-        f"SELECT {part} AS part, {_SUMS} FROM llm_calls_1m WHERE {where} "
+        f"SELECT {part} AS part, {_SUMS} FROM {rollup()} WHERE {where} "
         "GROUP BY part ORDER BY total_cost_usd DESC, n_calls DESC, part LIMIT {limit:UInt32}",
         {**parameters, "limit": limit},
     )
@@ -50,7 +50,7 @@ def spending_over_time(store: Store, scope: Scope, part: Part, bucket_s: int, *,
     return store.query(
         f"""
         WITH dearest AS (
-            SELECT {part} FROM llm_calls_1m WHERE {where} GROUP BY {part}
+            SELECT {part} FROM {rollup()} WHERE {where} GROUP BY {part}
             ORDER BY sum(cost_usd) DESC, sum(calls) DESC, {part} LIMIT {{most:UInt32}}
         )
         SELECT toInt64(intDiv(toUnixTimestamp(minute), {{bucket_s:UInt32}}) * {{bucket_s:UInt32}}) AS bucket,
@@ -70,7 +70,7 @@ def daily_cost(store: Store, scope: Scope) -> list[dict[str, Any]]:
         f"""
         SELECT toDate(minute, 'UTC') AS day, sum(cost_usd) AS day_cost_usd, toInt64(sum(calls)) AS n_calls,
                toInt64(sum(unpriced_calls)) AS n_unpriced
-        FROM llm_calls_1m WHERE {where} GROUP BY day ORDER BY day LIMIT 800
+        FROM {rollup()} WHERE {where} GROUP BY day ORDER BY day LIMIT 800
         """,
         parameters,
     )

@@ -79,7 +79,7 @@ def verdicts(store: Store, evaluator: str, *, limit: int = 20) -> list[dict[str,
         """
         SELECT trace_id, span_id, project, value, label, substringUTF8(explanation, 1, 400) AS why,
                evaluator_version AS version, toUnixTimestamp64Milli(call_time) AS time_ms
-        FROM scores FINAL
+        FROM scores_by_day
         WHERE name = {evaluator:String} AND evaluator = {evaluator:String} AND call_time > now() - INTERVAL 7 DAY
         ORDER BY created_at DESC LIMIT {limit:UInt32}
         """,

@@ -4,9 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import Scope, conditions, milliseconds
+from watchglass_store.queries.pages import Scope, conditions, milliseconds, rollup
 from watchglass_store.queries.quantiles import LEVELS_SQL
-from watchglass_store.queries.score_versions import counted
+from watchglass_store.queries.score_versions import by_version, counted, current
 
 _COUNTS = """
     toInt64(sum(calls)) AS n_calls, toInt64(sum(errors)) AS n_errors,
@@ -33,7 +33,7 @@ def totals(store: Store, scope: Scope) -> tuple[dict[str, Any], dict[str, Any] |
     rows = store.query(
         f"""
         SELECT minute >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current, {_TOTALS}
-        FROM llm_calls_1m WHERE {where} GROUP BY is_current
+        FROM {rollup(splits=True)} WHERE {where} GROUP BY is_current
         """,
         {**parameters, "split_ms": milliseconds(scope.start)},
     )
@@ -75,7 +75,7 @@ def by_model(store: Store, scope: Scope, *, limit: int = 20) -> list[dict[str, A
     return store.query(
         f"""
         SELECT service_name, model, any(provider_name) AS provider, {_MEASURES}
-        FROM llm_calls_1m WHERE {where}
+        FROM {rollup()} WHERE {where}
         GROUP BY service_name, model ORDER BY n_calls DESC, service_name, model LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -98,20 +98,24 @@ def scores(store: Store, scope: Scope, *, limit: int = 24) -> list[dict[str, Any
     """
     whole = replace(scope, start=scope.start - (scope.end - scope.start))
     where, parameters = conditions(whole, "call_time", by_operation=False)
-    return store.query(
-        f"""
+    return by_version(
+        store,
+        lambda counts: (
+            f"""
         SELECT name, evaluator, any(direction) AS better, toInt64(countIf(value IS NOT NULL AND is_current)) AS n,
                toInt64(countIf(value IS NULL AND is_current)) AS n_unscored,
                avgIf(value, is_current) AS mean, stddevSampIf(value, is_current) AS deviation,
-               avgIf(value, NOT is_current) AS previous_mean
+               avgIf(value, NOT is_current) AS previous_mean, uniq(evaluator_version) AS n_versions
         FROM (
-            SELECT name, evaluator, direction, value,
+            SELECT name, evaluator, evaluator_version, direction, value,
                    call_time >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current
-            FROM scores FINAL WHERE {where} AND {counted(where)}
+            FROM {current(where)} WHERE {where} AND {counts}
         )
         GROUP BY name, evaluator HAVING n + n_unscored > 0
         ORDER BY n DESC, name, evaluator LIMIT {{limit:UInt32}}
-        """,
+        """
+        ),
+        counted(where),
         {**parameters, "split_ms": milliseconds(scope.start), "limit": limit},
     )
 
@@ -119,15 +123,19 @@ def scores(store: Store, scope: Scope, *, limit: int = 24) -> list[dict[str, Any
 def score_series(store: Store, scope: Scope, bucket_s: int) -> list[dict[str, Any]]:
     """Each score over time: name, evaluator, bucket (Unix seconds), n, mean, deviation; no row without values."""
     where, parameters = conditions(scope, "call_time", by_operation=False)
-    return store.query(
-        f"""
+    return by_version(
+        store,
+        lambda counts: (
+            f"""
         SELECT name, evaluator,
                toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket,
-               {_SCORE}
-        FROM scores FINAL WHERE {where} AND {counted(where)}
+               {_SCORE}, uniq(evaluator_version) AS n_versions
+        FROM {current(where)} WHERE {where} AND {counts}
         GROUP BY name, evaluator, bucket HAVING n > 0 ORDER BY name, evaluator, bucket LIMIT 20000
-        """,
+        """
+        ),
+        counted(where),
         {**parameters, "bucket_s": bucket_s},
     )
 

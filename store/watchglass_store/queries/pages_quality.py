@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from watchglass_store import Store
 from watchglass_store.queries.pages import Scope, conditions, milliseconds
+from watchglass_store.queries.score_versions import by_version, current
 
 Slice = Literal["service_name", "model", "environment", "prompt_version"]
 SLICES: tuple[Slice, ...] = ("service_name", "model", "environment", "prompt_version")
@@ -47,8 +48,13 @@ def score_list(store: Store, scope: Scope, *, names: Sequence[str] = (), limit: 
     if names:
         where += " AND name IN {names:Array(String)}"
         parameters["names"] = list(names)
-    return store.query(
-        f"""
+    newest = f"""(name, evaluator, evaluator_version) IN (
+        SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where} GROUP BY name, evaluator
+    )"""
+    return by_version(
+        store,
+        lambda counts: (
+            f"""
         SELECT name, evaluator, evaluator_version AS version, any(source) AS kind, any(direction) AS better,
                any(if(length(range) = 2 AND isFinite(range[1]), range[1], NULL)) AS lowest,
                any(if(length(range) = 2 AND isFinite(range[2]), range[2], NULL)) AS highest,
@@ -56,19 +62,17 @@ def score_list(store: Store, scope: Scope, *, names: Sequence[str] = (), limit: 
                toInt64(countIf(value IS NULL AND is_current)) AS n_unscored,
                avgIf(value, is_current) AS mean, stddevSampIf(value, is_current) AS deviation,
                quantileIf(0.5)(value, is_current) AS median, sumIf(cost_usd, is_current) AS cost,
-               avgIf(value, NOT is_current) AS previous_mean
+               avgIf(value, NOT is_current) AS previous_mean, count() OVER (PARTITION BY name, evaluator) AS n_versions
         FROM (
             SELECT name, evaluator, evaluator_version, source, direction, range, value, cost_usd,
                    call_time >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current
-            FROM scores FINAL
-            WHERE {where} AND (name, evaluator, evaluator_version) IN (
-                SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where}
-                GROUP BY name, evaluator
-            )
+            FROM {current(where)} WHERE {where} AND {counts}
         )
         GROUP BY name, evaluator, evaluator_version HAVING n + n_unscored > 0
         ORDER BY n DESC, name, evaluator LIMIT {{limit:UInt32}}
-        """,
+        """
+        ),
+        newest,
         {**parameters, "split_ms": milliseconds(scope.start), "limit": limit},
     )
 
@@ -94,7 +98,7 @@ def score_series(store: Store, scope: Scope, key: ScoreKey, bucket_s: int) -> li
         f"""
         SELECT toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket, {_SCORE}
-        FROM scores FINAL WHERE {where}
+        FROM {current(where)} WHERE {where}
         GROUP BY bucket HAVING n > 0 ORDER BY bucket LIMIT 2000
         """,
         {**parameters, "bucket_s": bucket_s},
@@ -112,7 +116,7 @@ def histogram(store: Store, scope: Scope, key: ScoreKey, low: float, high: float
         SELECT least(greatest(toInt64(floor((assumeNotNull(value) - {{low:Float64}})
                    / ({{high:Float64}} - {{low:Float64}}) * {{bins:Int64}})), 0), {{bins:Int64}} - 1) AS at,
                toInt64(count()) AS calls
-        FROM scores FINAL WHERE {where} AND value IS NOT NULL GROUP BY at ORDER BY at LIMIT 1000
+        FROM {current(where)} WHERE {where} AND value IS NOT NULL GROUP BY at ORDER BY at LIMIT 1000
         """,
         {**parameters, "low": low, "high": high, "bins": bins},
     )
@@ -122,7 +126,8 @@ def spread(store: Store, scope: Scope, key: ScoreKey) -> tuple[float, float] | N
     """Smallest and largest value; None without values."""
     where, parameters = _where(scope, key)
     rows = store.query(
-        f"SELECT min(value) AS low, max(value) AS high FROM scores FINAL WHERE {where} AND isFinite(value)", parameters
+        f"SELECT min(value) AS low, max(value) AS high FROM {current(where)} WHERE {where} AND isFinite(value)",
+        parameters,
     )
     return None if rows[0]["low"] is None else (rows[0]["low"], rows[0]["high"])
 
@@ -139,7 +144,7 @@ def slices(store: Store, scope: Scope, key: ScoreKey, column: Slice, *, limit: i
     return store.query(
         f"""
         SELECT {column} AS slice, {_SCORE}
-        FROM scores FINAL WHERE {where} GROUP BY slice HAVING n > 0
+        FROM {current(where)} WHERE {where} GROUP BY slice HAVING n > 0
         ORDER BY n DESC, slice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -151,7 +156,7 @@ def reasons(store: Store, scope: Scope, key: ScoreKey, *, limit: int = 8) -> lis
     where, parameters = _where(scope, key)
     return store.query(
         f"""
-        SELECT error AS reason, toInt64(count()) AS calls FROM scores FINAL
+        SELECT error AS reason, toInt64(count()) AS calls FROM {current(where)}
         WHERE {where} AND value IS NULL GROUP BY reason ORDER BY calls DESC, reason LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -169,7 +174,7 @@ def extremes(store: Store, scope: Scope, key: ScoreKey, *, highest: bool, limit:
         f"""
         SELECT trace_id, span_id, project, value, label, substringUTF8(explanation, 1, 400) AS why, model, service_name,
                toUnixTimestamp64Milli(call_time) AS time_ms
-        FROM scores FINAL WHERE {where} AND value IS NOT NULL
+        FROM {current(where)} WHERE {where} AND value IS NOT NULL
         ORDER BY value {"DESC" if highest else "ASC"}, call_time DESC LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},

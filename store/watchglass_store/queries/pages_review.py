@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from watchglass_store import Store
 from watchglass_store.queries.pages import Scope, conditions
+from watchglass_store.queries.score_versions import current
 
 Order = Literal["lowest", "highest", "random", "newest"]
 
@@ -49,7 +50,7 @@ def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> lis
         direction = "ASC" if chosen.order == "lowest" else "DESC"
         return store.query(
             f"""
-            SELECT trace_id, span_id, project, any(scores.value) AS by_value FROM scores FINAL
+            SELECT trace_id, span_id, project, any(scores.value) AS by_value FROM {current(where)}
             WHERE {where} AND name = {{score:String}} AND value IS NOT NULL AND {seen}
             GROUP BY trace_id, span_id, project ORDER BY by_value {direction}, trace_id, span_id, project
             LIMIT {{limit:UInt32}}

@@ -1,10 +1,11 @@
 """Queries of the Safety page: how many calls each safety check flags, of which kind, and which calls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchglass_store import Store
 from watchglass_store.queries.pages import Scope, conditions
+from watchglass_store.queries.score_versions import current
 
 #: Score -> value from which on a call counts as flagged. Shares of probability, or a number of findings.
 LIMITS: dict[str, float] = {
@@ -24,17 +25,34 @@ LIMITS: dict[str, float] = {
 }
 
 
-def flags(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS) -> list[dict[str, Any]]:
+Versions = Sequence[tuple[str, str, str]]
+"""(name, evaluator, version) of each check: only these count."""
+
+
+def newest(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS) -> list[tuple[str, str, str]]:
+    """The newest version of each check that scored calls of the scope, for the other questions."""
+    where, parameters = conditions(scope, "call_time", by_operation=False)
+    rows = store.query(
+        f"""
+        SELECT name, evaluator, argMax(evaluator_version, created_at) AS version FROM scores
+        WHERE {where} AND name IN {{names:Array(String)}} GROUP BY name, evaluator ORDER BY name, evaluator LIMIT 100
+        """,
+        {**parameters, "names": list(limits)},
+    )
+    return [(row["name"], row["evaluator"], row["version"]) for row in rows]
+
+
+def flags(store: Store, scope: Scope, versions: Versions, limits: Mapping[str, float] = LIMITS) -> list[dict[str, Any]]:
     """What each check that scored calls of the scope flagged, most flagged first.
 
     Rows: name, evaluator, version (the newest), n (scored calls), n_flagged, n_unscored.
     """
-    where, parameters = _where(scope, limits)
+    where, parameters = _where(scope, versions, limits)
     return store.query(
         f"""
         SELECT name, evaluator, evaluator_version AS version, toInt64(count(value)) AS n,
                toInt64(countIf({_IS_FLAGGED})) AS n_flagged, toInt64(countIf(value IS NULL)) AS n_unscored
-        FROM scores FINAL WHERE {where}
+        FROM {current(where)} WHERE {where}
         GROUP BY name, evaluator, evaluator_version ORDER BY n_flagged DESC, name, evaluator LIMIT 100
         """,
         parameters,
@@ -42,30 +60,32 @@ def flags(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS) -> l
 
 
 def flag_series(
-    store: Store, scope: Scope, bucket_s: int, limits: Mapping[str, float] = LIMITS
+    store: Store, scope: Scope, versions: Versions, bucket_s: int, limits: Mapping[str, float] = LIMITS
 ) -> list[dict[str, Any]]:
     """The same over time: name, evaluator, bucket (start, Unix seconds), n, n_flagged; no row without scored calls."""
-    where, parameters = _where(scope, limits)
+    where, parameters = _where(scope, versions, limits)
     return store.query(
         f"""
         SELECT name, evaluator,
                toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket,
                toInt64(count(value)) AS n, toInt64(countIf({_IS_FLAGGED})) AS n_flagged
-        FROM scores FINAL WHERE {where}
+        FROM {current(where)} WHERE {where}
         GROUP BY name, evaluator, bucket HAVING n > 0 ORDER BY name, evaluator, bucket LIMIT 20000
         """,
         {**parameters, "bucket_s": bucket_s},
     )
 
 
-def kinds(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS, *, limit: int = 30) -> list[dict[str, Any]]:
+def kinds(
+    store: Store, scope: Scope, versions: Versions, limits: Mapping[str, float] = LIMITS, *, limit: int = 30
+) -> list[dict[str, Any]]:
     """Labels of flagged calls by check, the commonest first: name, kind, calls. One with two kinds counts in both."""
-    where, parameters = _where(scope, limits)
+    where, parameters = _where(scope, versions, limits)
     return store.query(
         f"""
         SELECT name, arrayJoin(splitByString(', ', label)) AS kind, toInt64(count()) AS calls
-        FROM scores FINAL WHERE {where} AND {_IS_FLAGGED} AND label != ''
+        FROM {current(where)} WHERE {where} AND {_IS_FLAGGED} AND label != ''
         GROUP BY name, kind ORDER BY calls DESC, name, kind LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -73,15 +93,15 @@ def kinds(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS, *, l
 
 
 def flagged_calls(
-    store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS, *, limit: int = 50
+    store: Store, scope: Scope, versions: Versions, limits: Mapping[str, float] = LIMITS, *, limit: int = 50
 ) -> list[dict[str, Any]]:
     """The newest flagged calls: trace_id, span_id, project, time_ms (Unix), service, call_model, found (the checks)."""
-    where, parameters = _where(scope, limits)
+    where, parameters = _where(scope, versions, limits)
     return store.query(
         f"""
         SELECT trace_id, span_id, project, toUnixTimestamp64Milli(max(call_time)) AS time_ms,
                any(service_name) AS service, any(scores.model) AS call_model, arraySort(groupUniqArray(name)) AS found
-        FROM scores FINAL WHERE {where} AND {_IS_FLAGGED}
+        FROM {current(where)} WHERE {where} AND {_IS_FLAGGED}
         GROUP BY trace_id, span_id, project ORDER BY time_ms DESC, trace_id, span_id, project LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -91,11 +111,12 @@ def flagged_calls(
 _IS_FLAGGED = "ifNull(value >= transform(name, {names:Array(String)}, {limits:Array(Float64)}, inf), 0)"
 
 
-def _where(scope: Scope, limits: Mapping[str, float]) -> tuple[str, dict[str, Any]]:
+def _where(scope: Scope, versions: Versions, limits: Mapping[str, float]) -> tuple[str, dict[str, Any]]:
     where, parameters = conditions(scope, "call_time", by_operation=False)
-    where += " AND name IN {names:Array(String)}"
     where += (
-        " AND (name, evaluator, evaluator_version) IN (SELECT name, evaluator, argMax(evaluator_version, created_at)"
-        f" FROM scores WHERE {where} GROUP BY name, evaluator)"
+        " AND name IN {names:Array(String)}"
+        " AND (name, evaluator, evaluator_version) IN {versions:Array(Tuple(String, String, String))}"
     )
-    return where, {**parameters, "names": list(limits), "limits": list(limits.values())}
+    return where, {
+        **parameters, "names": list(limits), "limits": list(limits.values()), "versions": list(versions)
+    }  # fmt: skip

@@ -128,7 +128,11 @@ def scores(store: Store, trace_id: str, project: str) -> list[dict[str, Any]]:
         """
         SELECT span_id, name, evaluator, evaluator_version, value, label, substringUTF8(explanation, 1, 4000) AS why,
                source, direction, range, substringUTF8(error, 1, 1000) AS problem, created_at
-        FROM scores FINAL WHERE trace_id = {trace_id:String} AND project = {project:String}
+        FROM (
+            SELECT * FROM scores WHERE trace_id = {trace_id:String} AND project = {project:String}
+            ORDER BY scores.created_at DESC
+            LIMIT 1 BY name, evaluator, evaluator_version, trace_id, span_id, conversation_id, project
+        )
         ORDER BY name, evaluator, evaluator_version, span_id LIMIT 1000
         """,
         {"trace_id": trace_id, "project": project},

@@ -11,8 +11,10 @@ from watchglass_store.queries.search import matching
 
 #: Counting stops here: nobody pages further, and a count must not read a whole table.
 COUNT_LIMIT = 10_000
-#: Characters of prompt and answer sent for a row of the list.
-PREVIEW = 300
+#: Characters of prompt and answer sent for a row of the list, and of one of a file.
+PREVIEW, FILE_PREVIEW = 300, 2_000
+#: Rows of a file are read this many at a time.
+_READ_AT_ONCE = 500
 
 _MODEL = "if(response_model != '', response_model, request_model)"
 _ORDERS = {
@@ -100,8 +102,8 @@ def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), parameters
 
 
-def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
-    """The rows of a page of the list, in the order of `keys`; text cut to `PREVIEW` characters.
+def calls(store: Store, keys: Sequence[CallKey], *, preview: int = PREVIEW) -> list[dict[str, Any]]:
+    """The rows of a page of the list, in the order of `keys`; text cut to `preview` characters.
 
     Prompt and answer of a tool call are its arguments and result; of an operation that has neither, its messages.
     """
@@ -123,10 +125,23 @@ def calls(store: Store, keys: Sequence[CallKey]) -> list[dict[str, Any]]:
         WHERE {BY_KEY}
         LIMIT {{limit:UInt32}}
         """,
-        {"keys": list(keys), "preview": PREVIEW, "limit": len(keys)},
+        {"keys": list(keys), "preview": preview, "limit": len(keys)},
     )
     by_key = {(row.pop("stored_hour"), row["trace_id"], row["span_id"], row["key_project"]): row for row in rows}
     return [by_key[key] for key in keys if key in by_key]
+
+
+def for_file(store: Store, chosen: CallFilter) -> list[dict[str, Any]]:
+    """The calls that match, in the order of the list, at most `COUNT_LIMIT`; text cut to `FILE_PREVIEW` characters.
+
+    Read a few hundred at a time: no single answer of the store is large.
+    """
+    keys = call_ids(store, chosen, limit=COUNT_LIMIT, offset=0)
+    return [
+        row
+        for first in range(0, len(keys), _READ_AT_ONCE)
+        for row in calls(store, keys[first : first + _READ_AT_ONCE], preview=FILE_PREVIEW)
+    ]
 
 
 def scores_of(store: Store, keys: Sequence[CallKey], scope: Scope) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ def test_totals_are_of_the_scope_and_of_the_period_before(store, readonly_store)
     course = pages_overview.series(readonly_store, scope, 600)
     assert [row["n_calls"] for row in course] == [1, 1]
     assert sum(row["n_calls"] for row in pages_overview.by_model(readonly_store, SCOPE)) == 4
-    assert pages.choices(readonly_store, "service_name", SCOPE.start) == ["app", "other"]
+    assert pages.choices(readonly_store, SCOPE.start)["service_name"] == ["app", "other"]
 
 
 def test_the_two_ways_to_the_newest_calls_agree(store, readonly_store):
@@ -212,6 +212,34 @@ def test_a_long_text_is_cut_by_the_store(store, readonly_store):
     assert found["text_bytes"] == 1_500_000
 
 
-def test_only_known_columns_can_be_asked_for(readonly_store):
-    with pytest.raises(ValueError, match="no filter on 'version"):
-        pages.choices(readonly_store, "version() --", NOW)
+@pytest.mark.parametrize("minutes", [(0, 60), (-7, 60), (13, 59), (13, 14), (-190, 47), (-600, 600)])
+def test_whole_hours_and_the_minutes_beside_them_are_the_whole_range(store, readonly_store, minutes):
+    """Where the hourly rollup takes part, sums are those of the minutes alone, before the range as well as in it."""
+    hour = NOW.replace(minute=0, second=0, microsecond=0)
+    store.insert("llm_call_parts", [call(n, n, start_time=hour + timedelta(minutes=3 * n - 700)) for n in range(500)])
+    scope = Scope(hour + timedelta(minutes=minutes[0]), hour + timedelta(minutes=minutes[1]))
+    length = scope.end - scope.start
+    wanted = [
+        sum(from_ <= hour + timedelta(minutes=3 * n - 700) < from_ + length for n in range(500))
+        for from_ in (scope.start, scope.start - length)
+    ]
+    now, before = pages_overview.totals(readonly_store, scope)
+    assert [now["n_calls"], before["n_calls"] if before else 0] == wanted
+    assert sum(row["n_calls"] for row in pages_overview.by_model(readonly_store, scope)) == wanted[0]
+    assert sum(row["n_calls"] for row in pages_overview.series(readonly_store, scope, 60)) == wanted[0]
+
+
+def test_what_somebody_said_on_two_days_counts_once(store, readonly_store):
+    """An evaluator's score is of one day; a person may think otherwise on the next."""
+
+    def said(source, day, value):
+        at = NOW - timedelta(days=day)
+        return {
+            "name": "helpful", "evaluator": source, "evaluator_version": "1", "trace_id": "t", "span_id": "s",
+            "value": value, "source": source, "call_time": at, "created_at": at, "direction": "higher_is_better",
+        }  # fmt: skip
+
+    store.insert("scores", [said("human", 2, 0.0), said("human", 1, 1.0), said("code", 1, 0.25)])
+    store.insert("scores", [said("code", 1, 0.25)])
+    found = pages_overview.scores(readonly_store, Scope(NOW - timedelta(days=7), NOW + timedelta(minutes=1)))
+    assert {row["evaluator"]: (row["n"], row["mean"]) for row in found} == {"human": (1, 1.0), "code": (1, 0.25)}

@@ -38,7 +38,7 @@ def filled(store):
 
 
 def test_flags_count_the_newest_version_only(filled):
-    rows = {row["name"]: row for row in queries.flags(filled, SCOPE)}
+    rows = {row["name"]: row for row in queries.flags(filled, SCOPE, queries.newest(filled, SCOPE))}
     assert set(rows) == {"pii", "profanity"}
     assert (rows["pii"]["n"], rows["pii"]["n_flagged"], rows["pii"]["n_unscored"]) == (3, 2, 1)
     assert (rows["profanity"]["n"], rows["profanity"]["n_flagged"]) == (2, 1)
@@ -46,16 +46,16 @@ def test_flags_count_the_newest_version_only(filled):
 
 def test_series_and_kinds(filled):
     totals = {"pii": [0, 0], "profanity": [0, 0]}
-    for row in queries.flag_series(filled, SCOPE, 600):
+    for row in queries.flag_series(filled, SCOPE, queries.newest(filled, SCOPE), 600):
         totals[row["name"]][0] += row["n"]
         totals[row["name"]][1] += row["n_flagged"]
     assert totals == {"pii": [3, 2], "profanity": [2, 1]}
-    assert queries.kinds(filled, SCOPE) == [
+    assert queries.kinds(filled, SCOPE, queries.newest(filled, SCOPE)) == [
         {"name": "pii", "kind": "email", "calls": 2},
         {"name": "pii", "kind": "phone", "calls": 1},
     ]
 
 
 def test_a_call_flagged_twice_is_listed_once(filled):
-    rows = queries.flagged_calls(filled, SCOPE)
+    rows = queries.flagged_calls(filled, SCOPE, queries.newest(filled, SCOPE))
     assert [(row["trace_id"][-1], row["found"]) for row in rows] == [("1", ["pii", "profanity"]), ("2", ["pii"])]
