@@ -1,14 +1,16 @@
 """What ingest costs: spans per CPU-second of the whole path, beside two yardsticks from the same run.
 
 Collector and store run in a child process, whose CPU time is read from the system: receiving, checking, the spool with
-its syncs, decoding, views, rollups, writing, and the merges that follow until none runs. The client is this process and
-not counted, but for the yardstick in Python.
+its syncs, decoding, views, rollups, writing, the assembly, and the merges that follow until none runs. The client is
+this process and not counted, but for the yardstick in Python.
 
 The bound: copying the finished rows of every table that a span ends in to a table of the same definition, a whole table
-at a time. So it has few merges, and neither a client nor a spool.
+at a time. So it has few merges, and neither a client nor a spool. And the bound in segments: the same copies, as many
+spans at a time as a segment holds, with the merges that follow: who has rows on disk within a second pays for those.
 
-In Python: the same rows of `otel_traces` and `llm_call_parts` made span by span (`bench_python`) and inserted with the
-same client. Receiving, spooling and the small tables of rollups are left out, in its favour.
+In Python: the same rows of `otel_traces` and `llm_call_parts` made span by span (`bench_python`), a segment's worth of
+them inserted with the same client, and the small tables behind them filled by the same views. Receiving, spooling and
+the assembly are left out, in its favour.
 """
 
 import itertools
@@ -31,6 +33,7 @@ import httpx
 from watchglass_collector.bench_payload import payloads
 from watchglass_collector.bench_python import python_rows
 from watchglass_collector.bench_server import Server, serving
+from watchglass_collector.config import CollectorConfig
 from watchglass_collector.signals import TRACES
 
 SPANS_PER_REQUEST: Final = 512
@@ -39,12 +42,33 @@ _SPANS_PER_PACED_REQUEST: Final = 64
 _CONNECTIONS: Final = 2
 _PACED_CONNECTIONS: Final = 8
 _HEADERS: Final = {"content-type": "application/x-protobuf"}
+_REQUESTS_PER_SEGMENT: Final = CollectorConfig().segment_bytes // (SPANS_PER_REQUEST * 3300)
 _COPY, _TWIN = "copy_of_", "python_"
+_ROLLUPS: Final = {
+    "otel_traces_trace_id_ts_mv": ("otel_traces", "otel_traces_trace_id_ts"),
+    "llm_trace_pieces_from_spans": ("otel_traces", "llm_trace_pieces"),
+    "llm_trace_pieces_mv": ("llm_call_parts", "llm_trace_pieces"),
+    "llm_calls_by_time_mv": ("llm_call_parts", "llm_calls_by_time"),
+    "llm_calls_1m_mv": ("llm_call_parts", "llm_calls_1m"),
+}
+"""Views from the tables that the path in Python fills: from where, and to where."""
 _FINISHED: Final = """
 SELECT table, sum(bytes_on_disk) AS bytes FROM system.parts
 WHERE active AND database = currentDatabase() AND (startsWith(table, 'otel_') OR startsWith(table, 'llm_'))
 GROUP BY table ORDER BY table
 """
+
+_IN_SEGMENTS: Final = "".join(
+    f", {name} = {value}"
+    for name, value in {
+        **dict.fromkeys(
+            ("max_block_size", "max_insert_block_size", "min_insert_block_size_rows"),
+            SPANS_PER_REQUEST * _REQUESTS_PER_SEGMENT,
+        ),
+        **dict.fromkeys(("min_insert_block_size_bytes", "preferred_block_size_bytes"), 0),
+        "max_threads": 1,
+    }.items()
+)
 
 Send = Callable[[bytes], object]
 
@@ -82,7 +106,8 @@ def run(quick: bool = False) -> dict[str, Any]:
 
     Returns:
         For `http` and `grpc` each: spans_per_s, mb_per_s, spans_per_cpu_s, ack_p50_ms, ack_p99_ms, both at half of that
-        load; bound_spans_per_cpu_s, python_spans_per_cpu_s, peak_rss_mb, bytes_per_span, bytes_per_otlp_byte.
+        load; bound_spans_per_cpu_s, bound_in_segments_spans_per_cpu_s, python_spans_per_cpu_s, peak_rss_mb,
+        bytes_per_span, bytes_per_otlp_byte.
     """
     with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as server:
         return measured(server, QUICK if quick else WHOLE, random.Random(4))
@@ -90,7 +115,7 @@ def run(quick: bool = False) -> dict[str, Any]:
 
 def measured(server: Server, sizes: Sizes, numbers: random.Random) -> dict[str, Any]:
     """The whole table, measured on a server that holds whatever it holds."""
-    found: dict[str, list[Measurement]] = {"http": [], "grpc": [], "python": [], "copy": []}
+    found: dict[str, list[Measurement]] = {"http": [], "grpc": [], "python": [], "copy": [], "copy in segments": []}
     over(server, "http", payloads(numbers, 2, SPANS_PER_REQUEST))
     peak_rss_mb = 0.0
     for turn in range(sizes.rounds):
@@ -102,6 +127,7 @@ def measured(server: Server, sizes: Sizes, numbers: random.Random) -> dict[str, 
         peak_rss_mb = max(peak_rss_mb, server.peak_rss_mb())
         found["python"].append(_in_python(server, payloads(numbers, sizes.requests // 2, SPANS_PER_REQUEST)))
         found["copy"].append(_copy(server))
+        found["copy in segments"].append(_copy(server, _IN_SEGMENTS))
     acks_ms = {}
     for name in _CLIENTS:
         _say(f"{name} at half of its load")
@@ -131,6 +157,7 @@ def _report(
     return {
         **transports,
         "bound_spans_per_cpu_s": per_cpu_s["copy"],
+        "bound_in_segments_spans_per_cpu_s": per_cpu_s["copy in segments"],
         "python_spans_per_cpu_s": per_cpu_s["python"],
         "peak_rss_mb": round(peak_rss_mb),
         "bytes_per_span": round(stored),
@@ -155,7 +182,7 @@ _CLIENTS: Final = {"http": _http, "grpc": _grpc}
 
 
 def over(server: Server, transport: str, bodies: Sequence[bytes]) -> Measurement:
-    """As fast as it goes, until everything is stored and merged."""
+    """As fast as it goes, until everything is stored, assembled and merged."""
     spans = len(bodies) * SPANS_PER_REQUEST
     goal = server.stored() + spans
     with _CLIENTS[transport](server) as send, ThreadPoolExecutor(_CONNECTIONS) as pool:
@@ -164,6 +191,7 @@ def over(server: Server, transport: str, bodies: Sequence[bytes]) -> Measurement
         list(pool.map(send, bodies))
         server.wait_for(goal)
         wall_s = time.perf_counter() - start_s
+        server.wait_for_assembly(goal)
         return Measurement(spans, sum(map(len, bodies)), wall_s, server.settled_cpu_s() - cpu_s)
 
 
@@ -183,17 +211,15 @@ def _paced(
     with _CLIENTS[transport](server) as send, ThreadPoolExecutor(_PACED_CONNECTIONS) as pool:
         due = itertools.count(time.perf_counter() + interval_s, interval_s)
         acks_ms = sorted(pool.map(answered_ms, due, bodies))
-    server.wait_for(goal)
+    server.wait_for_assembly(goal)
     return acks_ms
 
 
 def _in_python(server: Server, bodies: Sequence[bytes]) -> Measurement:
-    for table in ("otel_traces", "llm_call_parts"):
-        twin(server, table, _TWIN + table)
+    _make_twins(server)
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s() + _own_cpu_s()
-    per_insert = 6
-    for first in range(0, len(bodies), per_insert):
-        rows = [python_rows(body) for body in bodies[first : first + per_insert]]
+    for first in range(0, len(bodies), _REQUESTS_PER_SEGMENT):
+        rows = [python_rows(body) for body in bodies[first : first + _REQUESTS_PER_SEGMENT]]
         server.store.insert(f"{_TWIN}otel_traces", [row for spans, _ in rows for row in spans])
         server.store.insert(f"{_TWIN}llm_call_parts", [row for _, calls in rows for row in calls])
     cpu_s = server.settled_cpu_s() + _own_cpu_s() - cpu_s
@@ -201,12 +227,27 @@ def _in_python(server: Server, bodies: Sequence[bytes]) -> Measurement:
     return Measurement(spans, sum(map(len, bodies)), time.perf_counter() - start_s, cpu_s)
 
 
+def _make_twins(server: Server) -> None:
+    """Empty tables for the path in Python, and the views between them."""
+    for view in _ROLLUPS:
+        server.store.command(f"DROP TABLE IF EXISTS {_TWIN}{view} SYNC")
+    for table in sorted({table for ends in _ROLLUPS.values() for table in ends}):
+        twin(server, table, _TWIN + table)
+    names = (
+        "SELECT name, as_select FROM system.tables WHERE database = currentDatabase() AND name IN {names:Array(String)}"
+    )
+    for row in server.store.query(names, {"names": list(_ROLLUPS)}):
+        source, target = _ROLLUPS[row["name"]]
+        select = row["as_select"].replace(f".{source}", f".{_TWIN}{source}")
+        server.store.command(f"CREATE MATERIALIZED VIEW {_TWIN}{row['name']} TO {_TWIN}{target} AS {select}")
+
+
 def _own_cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
 
 
-def _copy(server: Server) -> Measurement:
+def _copy(server: Server, settings: str = "") -> Measurement:
     tables = [row["table"] for row in server.store.query(_FINISHED)]
     for table in tables:
         twin(server, table, _COPY + table)
@@ -214,7 +255,9 @@ def _copy(server: Server) -> Measurement:
     start_s, cpu_s = time.perf_counter(), server.settled_cpu_s()
     for table in tables:
         # As segments are inserted: rows are not merged on the way.
-        server.store.command(f"INSERT INTO {_COPY}{table} SETTINGS optimize_on_insert = 0 SELECT * FROM {table}")
+        server.store.command(
+            f"INSERT INTO {_COPY}{table} SETTINGS optimize_on_insert = 0{settings} SELECT * FROM {table}"
+        )
     return Measurement(spans, 0, time.perf_counter() - start_s, server.settled_cpu_s() - cpu_s)
 
 

@@ -125,7 +125,7 @@ class Drain:
         inbox = self._signal.inbox
         self._store.raw_insert(
             inbox.table,
-            b"".join(record.payload for record in records),
+            [record.payload for record in records],
             fmt="ProtobufSingle",
             settings={**inbox.settings(), "insert_deduplication_token": token(name, records), **settings},
         )

@@ -16,7 +16,7 @@ from watchglass_store.address import Address
 from watchglass_store.config import StoreConfig
 from watchglass_store.errors import StoreRejected
 from watchglass_store.server.credentials import ADMINISTRATOR, READONLY, load_credentials
-from watchglass_store.server.local import local_engine
+from watchglass_store.server.local import Data, local_engine
 from watchglass_store.sql import quote_name
 from watchglass_store.translation import translated
 
@@ -153,15 +153,23 @@ class Store:
         """False for the editor of the embedded server, which sets what an insert needs by itself."""
         return not self._client.server_settings[name].readonly
 
-    def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
-        """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle"."""
+    def raw_insert(self, table: str, data: Data, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
+        """Insert bytes that ClickHouse decodes itself, for example fmt="JSONEachRow" or fmt="ProtobufSingle".
+
+        Args:
+            table: a table of this database.
+            data: in one piece or in several that follow each other; large ones are then not copied together.
+            fmt: ClickHouse's name of the format.
+            settings: of this insert.
+        """
         all_settings = {**self._write_settings, **(settings or {})}
         local = local_engine(self._data_dir, self._port) if self._data_dir else None
         with translated(self._where):
             if local is not None:
                 local.insert(table, data, fmt=fmt, settings=all_settings)
             else:
-                self._client.raw_insert(quote_name(table), insert_block=data, fmt=fmt, settings=all_settings)
+                block = data if isinstance(data, bytes) else b"".join(data)
+                self._client.raw_insert(quote_name(table), insert_block=block, fmt=fmt, settings=all_settings)
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that gives no rows."""

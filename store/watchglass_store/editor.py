@@ -11,6 +11,7 @@ from watchglass_store.config import StoreConfig
 from watchglass_store.errors import StoreRejected
 from watchglass_store.server.credentials import EDITOR, load_credentials
 from watchglass_store.server.editing import TABLES
+from watchglass_store.server.local import Data
 
 
 class Editor(Store):
@@ -30,7 +31,7 @@ class Editor(Store):
             _refuse(f"The editor may not write to {table!r}")
         super().insert(table, rows, deduplication_token=deduplication_token)
 
-    def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> NoReturn:
+    def raw_insert(self, table: str, data: Data, *, fmt: str, settings: Mapping[str, str] | None = None) -> NoReturn:
         """Refused."""
         _refuse(f"The editor may not write bytes to {table!r}")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from watchglass_store.client import Store
+from watchglass_store.server.local import Data
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class LateStore(Store):
         """Insert rows."""
         self.open().insert(table, rows, deduplication_token=deduplication_token)
 
-    def raw_insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
+    def raw_insert(self, table: str, data: Data, *, fmt: str, settings: Mapping[str, str] | None = None) -> None:
         """Insert bytes that ClickHouse decodes itself."""
         self.open().raw_insert(table, data, fmt=fmt, settings=settings)
 

@@ -38,7 +38,8 @@ def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path
         assert server.rows("otel_traces") >= 3 * 2 * 512
     transport = {"spans_per_s", "mb_per_s", "spans_per_cpu_s", "ack_p50_ms", "ack_p99_ms"}
     assert found["http"].keys() == found["grpc"].keys() == transport
-    single = {"bound_spans_per_cpu_s", "python_spans_per_cpu_s", "peak_rss_mb", "bytes_per_span", "bytes_per_otlp_byte"}
+    bounds = {"bound_spans_per_cpu_s", "bound_in_segments_spans_per_cpu_s"}
+    single = {*bounds, "python_spans_per_cpu_s", "peak_rss_mb", "bytes_per_span", "bytes_per_otlp_byte"}
     assert found.keys() == {"http", "grpc", *single}
     assert all(value > 0 for value in (*found["http"].values(), *found["grpc"].values()))
     assert all(found[name] > 0 for name in single)

@@ -17,6 +17,8 @@ from watchglass_store.queries import assembly as queries
 
 _log = logging.getLogger("watchglass.collector.assembly")
 _LONGEST_BACKOFF_S: Final = 30.0
+_LONGEST_PAUSE_S: Final = 2.5
+"""A cycle asks the store a dozen questions, however little came."""
 
 
 class AssemblyService:
@@ -71,7 +73,7 @@ class AssemblyService:
 
     def _run(self) -> None:
         backoff_s, complaint = 1.0, ""
-        pause_s = min(1.0, self._settle_s / 2)
+        pause_s = min(_LONGEST_PAUSE_S, self._settle_s / 2)
         while not self._stop.is_set():
             try:
                 is_behind = self._step()

@@ -1,15 +1,20 @@
 """Which traces have settled. Decisions only: no store, no clock.
 
-Pieces are stamped when they are inserted and seen when the insert is done, in whatever order. So the last minutes are
-looked at again each time, and what was counted there before is remembered.
+Pieces are stamped when they are inserted and seen when the insert is done, in whatever order. So the last seconds are
+looked at again each time and the last minutes now and then, and what was counted there before is remembered.
 """
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 LATE_MS: Final = 120_000
 """A piece is visible at most so long after its stamp: the longest that an insert may run."""
+WIDE_EVERY_MS: Final = 15_000
+"""How often all that may still show is read: each time would be to read every piece a hundred times."""
+OVERLAP_MS: Final = 5_000
+"""What a look in between reads again: nearly every insert is done by then."""
 _PATIENCE: Final = 6
 """A trace that never falls quiet is assembled after so many times the time that others need to settle."""
 _PIECES_PER_S: Final = 1000
@@ -47,17 +52,26 @@ class Tracker:
     _seen: dict[tuple[int, int], int] = field(default_factory=dict)
     _not_before: dict[int, int] = field(default_factory=dict)
     _complete_to_ms: int = 0
+    _read_to_ms: int = 0
+    _wide_ms: int = 0
+    """When all that might still have shown was last read."""
+
+    def from_ms(self, now_ms: int) -> int:
+        """From when on pieces are to be read now: those after this moment."""
+        if now_ms - self._wide_ms >= WIDE_EVERY_MS:
+            return self._complete
+        return max(self._complete, self._read_to_ms - OVERLAP_MS)
 
     @property
-    def from_ms(self) -> int:
-        """From when on pieces are to be read: those after this moment."""
+    def _complete(self) -> int:
         return max(self._complete_to_ms, self.watermark_ms)
 
-    def add(self, arrivals: Iterable[Arrival], until_ms: int, now_ms: int) -> None:
-        """Take note of what came since `from_ms`.
+    def add(self, arrivals: Iterable[Arrival], from_ms: int, until_ms: int, now_ms: int) -> None:
+        """Take note of what came.
 
         Args:
-            arrivals: every trace with pieces there.
+            arrivals: every trace with pieces in between.
+            from_ms: since when they were read, as `from_ms` said.
             until_ms: up to when they were read.
             now_ms: when they were read.
         """
@@ -71,21 +85,22 @@ class Tracker:
             known.first_ms = min(known.first_ms, arrival.received_ms)
             known.last_ms = max(known.last_ms, arrival.received_ms)
             known.start_ms = min(known.start_ms, start_ms)
-        self._complete_to_ms = max(self.from_ms, min(until_ms, now_ms - LATE_MS))
-        self._seen = {moment: n for moment, n in self._seen.items() if moment[1] > self._complete_to_ms}
+        self._read_to_ms = until_ms
+        if from_ms <= self._complete:
+            self._wide_ms = now_ms
+            self._complete_to_ms = max(self._complete, min(until_ms, now_ms - LATE_MS))
+            self._seen = {moment: n for moment, n in self._seen.items() if moment[1] > self._complete_to_ms}
 
     def due(self, now_ms: int, limit: int) -> dict[int, Open]:
         """Traces to look at now, those that wait longest first."""
         self._not_before = {key: moment for key, moment in self._not_before.items() if moment > now_ms}
-        found = {}
-        for key, trace in sorted(self._open.items(), key=lambda item: item[1].first_ms):
-            is_quiet = now_ms - trace.last_ms >= self.settle_ms
-            is_overdue = now_ms - trace.first_ms >= _PATIENCE * self.settle_ms and key not in self._not_before
-            if is_quiet or is_overdue:
-                found[key] = trace
-                if len(found) == limit:
-                    break
-        return found
+        quiet_ms, overdue_ms = now_ms - self.settle_ms, now_ms - _PATIENCE * self.settle_ms
+        found = (
+            (key, trace)
+            for key, trace in self._open.items()
+            if trace.last_ms <= quiet_ms or (trace.first_ms <= overdue_ms and key not in self._not_before)
+        )
+        return dict(heapq.nsmallest(limit, found, key=lambda item: item[1].first_ms))
 
     def looked_at(self, traces: dict[int, Open], sizes: dict[int, int], now_ms: int) -> None:
         """These traces, as `due` gave them, are done; their sizes in pieces say when at the latest they are again."""

@@ -1,7 +1,7 @@
 """What the assembly of traces reads and writes: pieces as they arrive, what is known of their traces, its journal.
 
-Traces are asked for by `cityHash64(trace_id, project)`, about a thousand at a time: keys travel in the
-request's address.
+Traces are asked for by `cityHash64(trace_id, project)`, at most two thousand at a time: keys travel in the
+request's address, which an HTTP server reads up to 64 KiB.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,6 @@
 """The collector's books: what became of each segment, and what the tables really hold."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -21,11 +22,13 @@ def enter(
     rejected: int, damaged_regions: int,
 ) -> None:  # fmt: skip
     """Write down what became of a segment; a segment is written down once, however often this is called."""
+    # Bytes, since the driver would ask for the columns first, and this is done for each segment.
     row = {
-        "hour": hour, "signal": signal, "segment": segment, "received": received, "stored": stored,
+        "hour": int(hour.timestamp()), "signal": signal, "segment": segment, "received": received, "stored": stored,
         "quarantined": quarantined, "rejected": rejected, "damaged_regions": damaged_regions,
     }  # fmt: skip
-    store.insert("collector_ledger", [row], deduplication_token=f"ledger-{segment}")
+    settings = {"insert_deduplication_token": f"ledger-{segment}"}
+    store.raw_insert("collector_ledger", json.dumps(row).encode(), fmt="JSONEachRow", settings=settings)
 
 
 def hours(store: Store) -> list[dict[str, Any]]:

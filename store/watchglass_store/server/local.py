@@ -6,7 +6,7 @@ one process: sending them to itself over loopback took as long as decoding them.
 
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from watchglass_store.server.engine import Engine, Scope
 from watchglass_store.server.problems import Problem
 from watchglass_store.sql import quote_name
+
+Data = bytes | Sequence[bytes | memoryview]
+"""Bytes to insert, in one piece or in several."""
 
 
 class LocalEngine:
@@ -28,7 +31,7 @@ class LocalEngine:
         self._running = 0
         self._is_closed = False
 
-    def insert(self, table: str, data: bytes, *, fmt: str, settings: Mapping[str, str]) -> None:
+    def insert(self, table: str, data: Data, *, fmt: str, settings: Mapping[str, str]) -> None:
         """Insert bytes that the engine decodes itself.
 
         Raises:
@@ -40,7 +43,7 @@ class LocalEngine:
             try:
                 # As in `execution.Insert`, and for its reasons, the data wait in a file without a name.
                 with self._engine.handle(scope) as handle, tempfile.TemporaryFile(dir=self._engine.directory) as file:
-                    file.write(data)
+                    file.writelines([data] if isinstance(data, bytes) else data)
                     file.seek(0)
                     source = f"FROM INFILE '/dev/fd/{file.fileno()}' COMPRESSION 'none'"
                     handle.query(f"INSERT INTO {quote_name(table)} {source} FORMAT {fmt}")

@@ -1,7 +1,7 @@
 """When traces are looked at, by a clock that the test moves."""
 
 from watchglass_collector.assembly.lease import role
-from watchglass_collector.assembly.tracker import LATE_MS, Arrival, Tracker
+from watchglass_collector.assembly.tracker import LATE_MS, OVERLAP_MS, WIDE_EVERY_MS, Arrival, Tracker
 
 SETTLE = 10_000
 
@@ -12,7 +12,7 @@ def tracker() -> Tracker:
 
 def look(one: Tracker, now: int, *arrivals: tuple[int, int, int], sizes: dict[int, int] | None = None) -> set[int]:
     """Arrivals are (key, when, pieces): what a read at `now` sees. Returns which traces are looked at."""
-    one.add([Arrival(key, at, pieces, at) for key, at, pieces in arrivals], now, now)
+    one.add([Arrival(key, at, pieces, at) for key, at, pieces in arrivals], one.from_ms(now), now, now)
     due = one.due(now, 100)
     one.looked_at(due, sizes or {}, now)
     one.move_on()
@@ -49,19 +49,33 @@ def test_the_watermark_stays_behind_what_waits_and_what_may_still_show() -> None
     one = tracker()
     look(one, 1_000_000, (1, 999_000, 1))
     assert one.watermark_ms == 1_000_000 - LATE_MS
-    assert one.from_ms == 1_000_000 - LATE_MS
-    one.add([Arrival(1, 999_000, 1, 999_000), Arrival(2, 1_150_000, 1, 1_150_000)], 1_300_000, 1_300_000)
+    late = 1_300_000
+    assert one.from_ms(late) == 1_000_000 - LATE_MS
+    pieces = [Arrival(1, 999_000, 1, 999_000), Arrival(2, 1_150_000, 1, 1_150_000)]
+    one.add(pieces, one.from_ms(late), late, late)
     one.move_on()
     assert one.watermark_ms == 998_999
-    assert one.from_ms == 1_300_000 - LATE_MS
+    assert one.from_ms(late + WIDE_EVERY_MS) == late - LATE_MS
     again = Tracker(SETTLE, one.watermark_ms)
     assert look(again, 1_400_000, (1, 999_000, 1), (2, 1_150_000, 1)) == {1, 2}, "an earlier life did not finish"
 
 
 def test_a_backlog_is_read_in_steps() -> None:
     one = tracker()
-    one.add([Arrival(1, 1_000, 1, 1_000)], 2_000, 10**9)
-    assert one.from_ms == 2_000, "nothing so old can still show"
+    one.add([Arrival(1, 1_000, 1, 1_000)], 0, 2_000, 10**9)
+    assert one.from_ms(10**9 + 1) == 2_000, "nothing so old can still show"
+
+
+def test_the_last_seconds_are_read_again_each_time_and_the_last_minutes_now_and_then() -> None:
+    one, now = tracker(), 1_000_000
+    look(one, now)
+    for later in range(1_000, WIDE_EVERY_MS, 1_000):
+        assert one.from_ms(now + later) == now + later - 1_000 - OVERLAP_MS
+        look(one, now + later)
+    assert one.from_ms(now + WIDE_EVERY_MS) == now - LATE_MS, "a piece that showed late is found now"
+    # It was there at no look before, and what was counted is not counted again.
+    assert look(one, now + WIDE_EVERY_MS, (1, now - 60_000, 1)) == {1}
+    assert look(one, now + 2 * WIDE_EVERY_MS, (1, now - 60_000, 1)) == set()
 
 
 def test_who_was_there_first_works() -> None:

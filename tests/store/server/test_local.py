@@ -41,6 +41,13 @@ def test_the_owner_sends_itself_nothing(store: Store, monkeypatch: pytest.Monkey
     assert store.query("SELECT * FROM t ORDER BY id") == [{"id": 1, "s": "a"}, {"id": 2, "s": "ä"}]
 
 
+def test_pieces_are_one_insert(store: Store) -> None:
+    pieces = [memoryview(LINES)[:9], LINES[9:]]
+    store.raw_insert("t", pieces, fmt="JSONEachRow", settings={"insert_deduplication_token": "one"})
+    over_the_wire(store, "t", pieces, fmt="JSONEachRow", settings={"insert_deduplication_token": "one"})
+    assert store.query("SELECT * FROM t ORDER BY id") == [{"id": 1, "s": "a"}, {"id": 2, "s": "ä"}]
+
+
 @pytest.mark.parametrize(
     ("table", "data", "fmt"),
     [
