@@ -80,7 +80,7 @@ def observe(rule: Rule, row: Mapping[str, Any]) -> Observation:
 
 
 def _nothing(rule: Rule) -> Observation:
-    is_zero = rule.measure.kind is Kind.COUNT or rule.measure.source is Source.DELIVERY_LAG
+    is_zero = rule.measure.kind is Kind.COUNT or rule.measure.source in (Source.DELIVERY_LAG, Source.EVALUATOR_WAIT)
     return Observation(0.0 if is_zero else None)
 
 

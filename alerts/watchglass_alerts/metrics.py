@@ -1,7 +1,7 @@
 """The catalogue: what a rule can watch.
 
 A metric of calls is a column of the traffic (`error_rate`, `duration_s`); a metric of quality is `score:NAME`. Some
-need a `statistic`. Drift monitors are `drift:NAME`; how far behind Watchglass itself is are the two lags. Everything a
+need a `statistic`. Drift monitors are `drift:NAME`; how far behind Watchglass itself is are the lags. Everything a
 rule may say is a row here, so the validator, the documentation and the dashboard's editor read the same table.
 """
 
@@ -25,6 +25,7 @@ class Source(StrEnum):
     SCORES = "scores"
     DRIFT = "drift"
     EVALUATION_LAG = "evaluation_lag_s"
+    EVALUATOR_WAIT = "evaluator_wait_s"
     DELIVERY_LAG = "delivery_lag_s"
 
 
@@ -108,6 +109,9 @@ DRIFT: tuple[Measure, ...] = (
 LAGS: tuple[Measure, ...] = (
     Measure(
         "evaluation_lag_s", "", Kind.GAUGE, "s", "How long the oldest call that an evaluator has not seen has waited"
+    ),
+    Measure(
+        "evaluator_wait_s", "", Kind.GAUGE, "s", "How long an evaluator could not run: no weights, no key, budget spent"
     ),
     Measure(
         "delivery_lag_s", "", Kind.GAUGE, "s", "How long the oldest notification that a channel is owed has waited"

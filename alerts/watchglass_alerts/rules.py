@@ -45,6 +45,7 @@ FIELDS: dict[Source, tuple[str, ...]] = {
     Source.SCORES: SCORE_FIELDS,
     Source.DRIFT: ("service_name", "model", "prompt_version", "method", "target"),
     Source.EVALUATION_LAG: ("evaluator",),
+    Source.EVALUATOR_WAIT: ("evaluator", "reason"),
     Source.DELIVERY_LAG: ("channel",),
 }
 _KEPT_S = {Source.SCORES: 90 * DAY_S, Source.DRIFT: 90 * DAY_S}

@@ -124,11 +124,13 @@ class Scans:
             case Source.SCORES:
                 rows = self._scores(scan, questions)
             case Source.EVALUATION_LAG:
-                rows = _lags(alerting_gauges.evaluation_lags(self._store, self._slot), scan, questions, "evaluator")
+                rows = _lags(alerting_gauges.evaluation_lags(self._store, self._slot), scan, questions)
+            case Source.EVALUATOR_WAIT:
+                rows = _lags(alerting_gauges.evaluator_waits(self._store, self._slot), scan, questions)
             case Source.DRIFT:
                 rows = [self._drift(scan, question) for question in questions]
             case _:
-                rows = _lags(alerting_gauges.delivery_lags(self._store, self._slot), scan, questions, "channel")
+                rows = _lags(alerting_gauges.delivery_lags(self._store, self._slot), scan, questions)
         for question, found in zip(questions, rows, strict=True):
             groups = int(found[0].get("groups", len(found))) if found else 0
             self._answers[scan, question] = Answer(found, groups)
@@ -220,12 +222,18 @@ def _chunk(first: Question, waiting: Mapping[Question, None]) -> list[Question]:
     return chunk
 
 
-def _lags(rows: Sequence[Row], scan: Scan, questions: Sequence[Question], field: str) -> list[list[Row]]:
+def _lags(rows: Sequence[Row], scan: Scan, questions: Sequence[Question]) -> list[list[Row]]:
     answers: list[list[Row]] = []
     for question in questions:
-        wanted = dict(question.filters).get(field)
-        found = [row for row in rows if wanted is None or row[field] in wanted]
-        if not scan.group_by and found:
-            found = [{"lag_s": max(row["lag_s"] for row in found), "waiting": sum(row["waiting"] for row in found)}]
-        answers.append(list(found))
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            if all(row[field] in wanted for field, wanted in question.filters):
+                groups.setdefault(tuple(row[field] for field in scan.group_by), []).append(row)
+        answers.append(
+            [
+                dict(zip(scan.group_by, labels, strict=True))
+                | {"lag_s": max(row["lag_s"] for row in group), "waiting": sum(row["waiting"] for row in group)}
+                for labels, group in groups.items()
+            ]
+        )
     return answers

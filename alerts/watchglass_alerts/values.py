@@ -11,6 +11,7 @@ _NOUNS = {
     Source.SCORES: "scores",
     Source.DRIFT: "calls",
     Source.EVALUATION_LAG: "waiting calls",
+    Source.EVALUATOR_WAIT: "waiting evaluators",
     Source.DELIVERY_LAG: "waiting notifications",
 }
 

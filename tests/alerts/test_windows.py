@@ -173,6 +173,41 @@ def test_evaluation_lag(store: Store, make_rule: MakeRule, add_calls: AddCalls) 
     assert measures.measure(make_rule(**fields, filters={"evaluator": "none"})).observations[()].value is None
 
 
+def test_an_evaluator_that_cannot_run(store: Store, make_rule: MakeRule) -> None:
+    def row(evaluator: str, event: str, minutes: float, shard: str = "0/1", **values: Any) -> dict[str, Any]:
+        time = T0 + timedelta(minutes=minutes)
+        blank = {"time": time, "evaluator": evaluator, "event": event, "shard": shard, "message": "", "scored": 0}
+        return blank | values
+
+    spent = "budget spent: daily_budget_usd = 1 has no room"
+    rows = [
+        row("judge_safety", "waiting", 1, "0/2", message=spent),
+        row("judge_safety", "batch", 2, "0/2"),  # tried in vain
+        row("judge_safety", "batch", 2, "1/2", scored=5),
+        row("judge_safety", "waiting", -9, message="of another layout"),
+        row("toxicity", "waiting", 2, message="no weights"),
+        row("bleu", "waiting", 1, message="budget spent"),
+        row("bleu", "batch", 2, scored=1),
+        row("rouge", "waiting", 1, message="x"),
+        row("rouge", "settings", 2, message='{"enabled": false}'),
+        row("ter", "waiting", 1, "0/1 from 1 to 2", message="a backfill"),
+    ]
+    store.insert("evaluation_log", rows)
+    measures = SlotMeasures(store, T0 + 3 * MINUTE)
+    fields = {"metric": "evaluator_wait_s", "min_sample_size": None}
+    found = measures.measure(make_rule(**fields, group_by=["evaluator", "reason"])).observations
+    assert found == {
+        (("evaluator", "judge_safety"), ("reason", "budget")): Observation(120.0, sample_size=1),
+        (("evaluator", "toxicity"), ("reason", "other")): Observation(60.0, sample_size=1),
+        (("evaluator", "bleu"), ("reason", "")): Observation(0.0),
+        (("evaluator", "rouge"), ("reason", "")): Observation(0.0),
+    }
+    spent_rule = make_rule(**fields, filters={"reason": "budget"})
+    assert measures.measure(spent_rule).observations[()] == Observation(120.0, sample_size=1)
+    store.insert("evaluation_log", [row("judge_safety", "batch", 4, "0/2", scored=1)])
+    assert SlotMeasures(store, T0 + 5 * MINUTE).measure(spent_rule).observations[()] == Observation(0.0)
+
+
 def test_drift(store: Store, make_rule: MakeRule) -> None:
     def result(minute: int, model: str, value: float | None, alarm: int, **fields: Any) -> dict[str, Any]:
         row = {

@@ -31,6 +31,7 @@ METRICS: dict[str, str] = {
     "drift:NAME p_value": "the p-value of the drift monitor",
     "drift:NAME distance": "the distance of the drift monitor",
     "evaluation_lag_s": "the evaluation lag",
+    "evaluator_wait_s": "the time that an evaluator could not run",
     "delivery_lag_s": "the delivery lag",
 }
 FIELDS: dict[str, str] = {
@@ -43,6 +44,7 @@ FIELDS: dict[str, str] = {
     "prompt_version": "prompt version",
     "evaluator": "evaluator",
     "evaluator_version": "evaluator version",
+    "reason": "reason",
     "source": "source of the score",
     "method": "method",
     "target": "target",

@@ -2,7 +2,8 @@
 
 import random
 import secrets
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -10,7 +11,7 @@ import httpx
 
 from watchglass_evaluators.evaluator import Call, EvaluatorUnavailable
 from watchglass_evaluators.judge.breaker import Breaker
-from watchglass_evaluators.judge.client import Endpoint, EndpointError, Reply
+from watchglass_evaluators.judge.client import Endpoint, EndpointError, Reply, open_session, trust
 from watchglass_evaluators.judge.config import JudgeConfig, Price
 from watchglass_evaluators.judge.ledger import Spent
 from watchglass_evaluators.judge.limits import LONGEST_WAIT_S, RateLimiter, back_off_s
@@ -49,19 +50,37 @@ class _Ended(Exception):
         self.outcome = outcome
 
 
-@dataclass(slots=True)
-class Asker:
-    """What all judges of one endpoint share. Thread-safe."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Where some models are asked, and how fast that may be."""
 
-    config: JudgeConfig
     endpoint: Endpoint
     limiter: RateLimiter
+
+
+@dataclass(slots=True)
+class Asker:
+    """What all judges share. Thread-safe.
+
+    The breaker is one for all endpoints: a jury of which one cannot be asked waits, it is not another jury meanwhile.
+    """
+
+    config: JudgeConfig
+    lines: Mapping[str, Line]
+    """By model; models of one endpoint share theirs."""
     breaker: Breaker
     pause: Callable[[float], bool]
     """Waits so many seconds; True = the worker is stopping."""
     tracer: Tracer = field(default_factory=NoTracer)
     new_key: Callable[[], str] = lambda: secrets.token_hex(8)
     random: Callable[[], float] = random.random
+    _tls: ssl.SSLContext | None = None
+
+    def session(self) -> httpx.Client:
+        """Open the connections for a batch."""
+        if self._tls is None:
+            self._tls = trust(line.endpoint.base_url for line in self.lines.values())
+        return open_session(self.config, self._tls)
 
     def worst_cost_usd(self, rubric: Rubric, call: Call) -> float:
         """The most that judging a call can cost, all tries of all votes: no tokeniser makes more tokens than bytes."""
@@ -145,13 +164,14 @@ class Asker:
         self, session: httpx.Client, rubric: Rubric, call: Call, model: str, prompt: Prompt, spent: Spent
     ) -> Reply:
         """Send a question when the limits allow it; too many requests are not a try."""
+        line = self.lines[model]
         estimate = prompt.size_bytes // _BYTES_PER_TOKEN + self.config.max_output_tokens
         for limited in range(1, _MOST_LIMITED + 1):
-            self._wait_for_turn(estimate)
+            self._wait_for_turn(line, estimate)
             try:
-                with self.tracer.span(rubric.name, model, call) as span:
+                with self.tracer.span(rubric.name, model, call, line.endpoint.host) as span:
                     spent.requests += 1
-                    reply = self.endpoint.ask(session, model, prompt.messages, rubric.offered)
+                    reply = line.endpoint.ask(session, model, prompt.messages, rubric.offered)
                     cost = self._count(model, prompt, reply, spent, estimate)
                     span.answered(reply, cost)
                 return reply
@@ -159,20 +179,26 @@ class Asker:
                 if error.may_cost:
                     spent.cost_usd += self._worst_once(model, prompt.size_bytes)
                 if error.kind == "refused":
-                    raise self.breaker.open(str(error)) from None
+                    raise self.breaker.open(self._told(model, str(error))) from None
                 if error.kind == "failed":
                     raise
                 pause_s = back_off_s(limited, self.random) if error.retry_s is None else error.retry_s
-                self.limiter.block(pause_s)
-        raise EvaluatorUnavailable(f"the endpoint answered 429, too many requests, {_MOST_LIMITED} times in a row")
+                line.limiter.block(pause_s)
+        raise EvaluatorUnavailable(
+            self._told(model, f"the endpoint answered 429, too many requests, {_MOST_LIMITED} times in a row")
+        )
 
-    def _wait_for_turn(self, tokens: int) -> None:
-        if self.limiter.blocked_s > LONGEST_WAIT_S:
+    def _wait_for_turn(self, line: Line, tokens: int) -> None:
+        if line.limiter.blocked_s > LONGEST_WAIT_S:
             raise EvaluatorUnavailable(
-                f"the endpoint wants no request for {self.limiter.blocked_s:.0f} s (Retry-After)"
+                f"the endpoint wants no request for {line.limiter.blocked_s:.0f} s (Retry-After)"
             )
         self.breaker.check()
-        self._wait(self.limiter.take(tokens))
+        self._wait(line.limiter.take(tokens))
+
+    def _told(self, model: str, reason: str) -> str:
+        """Name the model where there are several."""
+        return f"{model}: {reason}" if len(self.lines) > 1 else reason
 
     def _wait(self, seconds: float) -> None:
         if self.pause(max(seconds, 0.0)):
@@ -187,7 +213,7 @@ class Asker:
             spent.input_tokens += reply.input_tokens
             spent.output_tokens += reply.output_tokens
             cost = price.cost_usd(reply.input_tokens, reply.output_tokens)
-            self.limiter.give_back(estimate - reply.input_tokens - reply.output_tokens)
+            self.lines[model].limiter.give_back(estimate - reply.input_tokens - reply.output_tokens)
         spent.cost_usd += cost
         return cost
 

@@ -5,10 +5,11 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -83,27 +84,19 @@ class Features:
 
 @dataclass(slots=True)
 class Endpoint:
-    """An address, a key, and what was learnt about it. Thread-safe; open one `session` for each batch."""
+    """An address, a key, and what was learnt about it. Thread-safe."""
 
     config: JudgeConfig
+    base_url: str
     key: str = field(repr=False)
     clock: Callable[[], datetime]
     _features: dict[str, Features] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _tls: ssl.SSLContext | None = None
 
-    def session(self) -> httpx.Client:
-        """Open connections: no proxy and no .netrc from the environment, no redirects."""
-        if self._tls is None:  # loading the certificates takes longer than a request; plain http needs none
-            is_https = self.config.base_url.startswith("https:")
-            self._tls = ssl.create_default_context() if is_https else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        return httpx.Client(
-            trust_env=False,
-            follow_redirects=False,
-            verify=self._tls,
-            timeout=httpx.Timeout(self.config.timeout_s, connect=min(CONNECT_TIMEOUT_S, self.config.timeout_s)),
-            limits=httpx.Limits(max_connections=self.config.concurrency),
-        )
+    @property
+    def host(self) -> str:
+        """Of the address, without its port."""
+        return urlsplit(self.base_url).hostname or ""
 
     def ask(
         self, session: httpx.Client, model: str, messages: Sequence[Mapping[str, str]], offered: Sequence[str]
@@ -153,9 +146,7 @@ class Endpoint:
         raw = bytearray()
         is_sent = False
         try:
-            with session.stream(
-                "POST", f"{self.config.base_url}/chat/completions", json=body, headers=headers
-            ) as response:
+            with session.stream("POST", f"{self.base_url}/chat/completions", json=body, headers=headers) as response:
                 is_sent = True
                 if response.headers.get("content-encoding", "identity") != "identity":
                     raise EndpointError("failed", "the endpoint's answer is compressed", may_cost=True)
@@ -192,6 +183,24 @@ class Endpoint:
             return EndpointError("failed", f"{said}: redirects are not followed")
         retry_s = retry_after_s(headers.get("retry-after"), self.clock()) if status == 503 else None
         return EndpointError("failed", said, retry_s=retry_s)
+
+
+def trust(addresses: Iterable[str]) -> ssl.SSLContext:
+    """Load the certificates that addresses need: none for plain http, since it takes longer than a request."""
+    if any(address.startswith("https:") for address in addresses):
+        return ssl.create_default_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def open_session(config: JudgeConfig, tls: ssl.SSLContext) -> httpx.Client:
+    """Open connections for one batch: no proxy and no .netrc from the environment, no redirects."""
+    return httpx.Client(
+        trust_env=False,
+        follow_redirects=False,
+        verify=tls,
+        timeout=httpx.Timeout(config.timeout_s, connect=min(CONNECT_TIMEOUT_S, config.timeout_s)),
+        limits=httpx.Limits(max_connections=config.concurrency),
+    )
 
 
 def _reply(raw: bytes) -> Reply:

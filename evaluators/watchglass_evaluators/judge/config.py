@@ -4,7 +4,7 @@ import math
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from watchglass_evaluators.evaluator import Column, Direction
 from watchglass_evaluators.judge.rubrics import BUILTIN, CANNOT_JUDGE
@@ -73,21 +73,48 @@ class Cascade(BaseModel):
     share: float = Field(default=0.0, ge=0, le=1, description="Random share of the other calls.")
 
 
+def _address(value: str) -> str:
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an http:// or https:// address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("an address without user, password, query or fragment; the key goes into api_key_env")
+    return value.rstrip("/")
+
+
+class JudgeEndpoint(BaseModel):
+    """Where one model is asked: `[evaluators.judge.endpoints."MODEL"]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: Annotated[str, AfterValidator(_address)] = Field(
+        min_length=1, description="Endpoint of this model, up to and without /chat/completions."
+    )
+    api_key_env: str = Field(default="", description="Environment variable that holds its key; '' = no key.")
+
+
 class JudgeConfig(BaseModel):
     """Which judges run, where they ask, and what they may spend. Off while `rubrics` is empty."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rubrics: tuple[Name, ...] = Field(default=(), description="Rubrics that run, built in or under custom.")
-    base_url: str = Field(default="", description="Endpoint, up to and without /chat/completions.")
+    base_url: Annotated[str, AfterValidator(_address)] = Field(
+        default="", description="Endpoint, up to and without /chat/completions."
+    )
     model: str = Field(default="", description="The model that judges.")
     jury: tuple[str, ...] = Field(default=(), description="More models, asked beside the first.")
     votes: int = Field(default=1, ge=1, le=15, description="Times that each model is asked.")
     api_key_env: str = Field(default="", description="Environment variable that holds the key; '' = no key.")
+    endpoints: dict[str, JudgeEndpoint] = Field(
+        default_factory=dict, description="Model -> where it is asked, if not at base_url."
+    )
     prices: dict[str, Price] = Field(default_factory=dict, description="Price of each model; needed to keep a budget.")
     daily_budget_usd: Money = Field(default=0.0, description="Most that all judges together spend in a UTC day.")
-    requests_per_minute: int = Field(default=60, ge=1, description="Most requests a minute, for each worker.")
-    tokens_per_minute: int = Field(default=100_000, ge=1, description="Most tokens a minute, for each worker.")
+    requests_per_minute: int = Field(default=60, ge=1, description="Most requests a minute, to each endpoint.")
+    tokens_per_minute: int = Field(default=100_000, ge=1, description="Most tokens a minute, to each endpoint.")
     concurrency: int = Field(default=4, ge=1, le=64, description="Requests under way at once.")
     timeout_s: float = Field(default=60.0, gt=0, le=600, description="Longest time one request may take.")
     max_output_tokens: int = Field(default=800, ge=16, le=32_000, description="Longest answer that is asked for.")
@@ -104,7 +131,7 @@ class JudgeConfig(BaseModel):
     )
     longest_text: int = Field(default=50_000, ge=1, le=200_000, description="Longest text in characters; never cut.")
     batch_calls: int = Field(default=50, ge=1, le=500, description="Calls that are read and written at once.")
-    traces_url: str = Field(
+    traces_url: Annotated[str, AfterValidator(_address)] = Field(
         default="http://127.0.0.1:4318", description="OTLP/HTTP address that gets the judge's own spans; '' = none."
     )
     custom: dict[Name, CustomRubric] = Field(default_factory=dict, description="Your own rubrics.")
@@ -115,17 +142,11 @@ class JudgeConfig(BaseModel):
         """All models that are asked, each once."""
         return tuple(dict.fromkeys((self.model, *self.jury)))
 
-    @field_validator("base_url", "traces_url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("not an http:// or https:// address")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("an address without user, password, query or fragment; the key goes into api_key_env")
-        return value.rstrip("/")
+    def place(self, model: str) -> JudgeEndpoint | None:
+        """Where a model is asked; None where no address is set."""
+        if model in self.endpoints or not self.base_url:
+            return self.endpoints.get(model)
+        return JudgeEndpoint(base_url=self.base_url, api_key_env=self.api_key_env)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -136,6 +157,9 @@ class JudgeConfig(BaseModel):
         for name in self.rubrics:
             if name not in known:
                 raise ValueError(f"rubrics: unknown rubric {name!r} (known: {', '.join(known)})")
+        for model in self.endpoints:
+            if model not in self.models:
+                raise ValueError(f"endpoints.{model}: neither model nor in jury ({', '.join(self.models)})")
         for name in self.only_when:
             if name not in self.rubrics:
                 raise ValueError(f"only_when.{name}: not among the rubrics ({', '.join(self.rubrics) or 'none'})")

@@ -1,4 +1,4 @@
-"""Makes the judges of the settings. One endpoint, one limiter and one breaker for all of them."""
+"""Makes the judges of the settings. All of them share the endpoints, a limiter for each, and one breaker."""
 
 import os
 import threading
@@ -8,10 +8,10 @@ from datetime import datetime
 
 from watchglass_evaluators.config import EvaluatorsConfig
 from watchglass_evaluators.evaluator import EvaluatorUnavailable
-from watchglass_evaluators.judge.asking import Asker
+from watchglass_evaluators.judge.asking import Asker, Line
 from watchglass_evaluators.judge.breaker import Breaker
 from watchglass_evaluators.judge.client import Endpoint
-from watchglass_evaluators.judge.config import CustomRubric, JudgeConfig
+from watchglass_evaluators.judge.config import CustomRubric, JudgeConfig, JudgeEndpoint
 from watchglass_evaluators.judge.judge import Judge
 from watchglass_evaluators.judge.ledger import Ledger
 from watchglass_evaluators.judge.limits import RateLimiter
@@ -24,7 +24,7 @@ from watchglass_store.queries.judge_rubrics import current_rubrics
 
 
 class JudgeFactory:
-    """Makes judges that share an endpoint; nothing is looked at before the first is made. Thread-safe."""
+    """Makes judges that share their endpoints; nothing is looked at before the first is made. Thread-safe."""
 
     def __init__(
         self, config: EvaluatorsConfig, store: Store, *, clock: Callable[[], datetime], pause: Callable[[float], bool]
@@ -86,23 +86,35 @@ class JudgeFactory:
 
     def _make_asker(self) -> Asker:
         config = self._config
-        for key in ("base_url", "model"):
-            if not getattr(config, key):
-                raise EvaluatorUnavailable(f"set {key} in [evaluators.judge]")
+        if any(config.place(model) is None for model in config.models):
+            raise EvaluatorUnavailable("set base_url in [evaluators.judge]")
+        if not config.model:
+            raise EvaluatorUnavailable("set model in [evaluators.judge]")
         for model in config.models:
             if model not in config.prices:
                 raise EvaluatorUnavailable(
                     f'set what {model} costs, [evaluators.judge.prices."{model}"]: without it no budget can be kept'
                 )
-        key = read_key(config.api_key_env)
         return Asker(
             config=config,
-            endpoint=Endpoint(config, key, self._clock),
-            limiter=RateLimiter(config.requests_per_minute, config.tokens_per_minute, self._clock),
+            lines=self._lines(),
             breaker=Breaker(self._clock),
             pause=self._pause,
             tracer=OtlpTracer(config.traces_url) if config.traces_url else NoTracer(),
         )
+
+    def _lines(self) -> dict[str, Line]:
+        config, lines = self._config, dict[JudgeEndpoint, Line]()
+        by_model = {}
+        for model in config.models:
+            place = config.place(model)
+            if place is not None and place not in lines:
+                key = read_key(place.api_key_env)
+                limiter = RateLimiter(config.requests_per_minute, config.tokens_per_minute, self._clock)
+                lines[place] = Line(Endpoint(config, place.base_url, key, self._clock), limiter)
+            if place is not None:
+                by_model[model] = lines[place]
+        return by_model
 
 
 def read_key(variable: str) -> str:

@@ -23,6 +23,7 @@ from watchglass_evaluators.judge.panel import Judgement
 from watchglass_evaluators.judge.rubrics import PREFIX, Rubric
 from watchglass_store import StoreError
 from watchglass_store.queries import judge as queries
+from watchglass_store.queries.evaluation import BUDGET_SPENT
 
 TEST_CALL = Call(
     prompt_text="What is the capital of France?",
@@ -36,14 +37,14 @@ _WAVE = 4
 
 
 class Judge:
-    """One rubric, asked of one endpoint."""
+    """One rubric, asked of one model or a jury."""
 
     def __init__(self, rubric: Rubric, asker: Asker, ledger: Ledger, *, cascade: Cascade | None = None) -> None:
         """Make a judge; nothing is sent before the first call is scored.
 
         Args:
             rubric: what it asks.
-            asker: whom it asks; shared by all judges of one endpoint.
+            asker: whom it asks; shared by all judges.
             ledger: what it spends and remembers.
             cascade: which calls it is asked about; None = all.
         """
@@ -98,7 +99,7 @@ class Judge:
         """Judge texts wave by wave; returns why some have no verdict, by key."""
         failures: dict[str, str] = {}
         pending = list(missing.items())
-        with self._asker.endpoint.session() as session, ThreadPoolExecutor(self._asker.config.concurrency) as pool:
+        with self._asker.session() as session, ThreadPoolExecutor(self._asker.config.concurrency) as pool:
             if self._asker.breaker.check():
                 self._test(session)
             while pending:
@@ -131,8 +132,8 @@ class Judge:
         reserved = self._ledger.reserve(wanted)
         if not reserved:
             raise EvaluatorUnavailable(
-                f"daily_budget_usd = {self._ledger.daily_budget_usd:g} has no room for another call today (UTC); "
-                f"the next may cost {wanted[0][1]:.4g}"
+                f"{BUDGET_SPENT}: daily_budget_usd = {self._ledger.daily_budget_usd:g} has no room for another call "
+                f"today (UTC); the next may cost {wanted[0][1]:.4g}"
             )
         return reserved
 

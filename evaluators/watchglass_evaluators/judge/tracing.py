@@ -34,7 +34,7 @@ class Answered(Protocol):
 class Tracer(Protocol):
     """Makes a span around one request."""
 
-    def span(self, rubric: str, model: str, call: Call) -> AbstractContextManager[Answered]:
+    def span(self, rubric: str, model: str, call: Call, host: str) -> AbstractContextManager[Answered]:
         """Return a span about one question to one model about one call."""
         ...
 
@@ -43,9 +43,9 @@ class NoTracer:
     """Traces nothing."""
 
     @contextmanager
-    def span(self, rubric: str, model: str, call: Call) -> Iterator[Answered]:
+    def span(self, rubric: str, model: str, call: Call, host: str) -> Iterator[Answered]:
         """Return a span that goes nowhere."""
-        del rubric, model, call
+        del rubric, model, call, host
         yield self
 
     def answered(self, reply: Reply, cost_usd: float) -> None:
@@ -66,12 +66,13 @@ class OtlpTracer:
         self._tracer = self._provider.get_tracer("watchglass.judge")
 
     @contextmanager
-    def span(self, rubric: str, model: str, call: Call) -> Iterator[Answered]:
+    def span(self, rubric: str, model: str, call: Call, host: str) -> Iterator[Answered]:
         """Return a span about one question to one model about one call."""
         attributes = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": model,
             "gen_ai.evaluation.name": PREFIX + rubric,
+            "server.address": host,
         }
         span = self._tracer.start_span(
             f"chat {model}", kind=SpanKind.CLIENT, attributes=attributes, links=_links(call), record_exception=False

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from watchglass_store.client import Store
+from watchglass_store.queries.evaluation import BUDGET_SPENT
 
 DRIFT_FIELDS = frozenset({"service_name", "model", "prompt_version", "method", "target"})
 _LIMITS = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000}
@@ -42,6 +43,36 @@ FROM done AS d LEFT JOIN arrivals AS a ON 1 = 1
 GROUP BY evaluator ORDER BY evaluator
 """
 
+_WAITS = """
+WITH
+    told AS (
+        SELECT evaluator, splitByChar('/', shard)[-1] AS shards, shard, time, event, message,
+            (event = 'batch' AND scored + unscored + errors + skipped > 0) OR (event = 'backlog' AND calls = 0)
+                OR (event = 'settings' AND JSONExtractBool(message, 'enabled') = 0) AS has_moved
+        FROM evaluation_log
+        WHERE event IN ('waiting', 'batch', 'backlog', 'settings') AND trace_id = ''
+            AND match(shard, '^[0-9]+/[0-9]+$')
+            AND time <= {at:DateTime('UTC')} AND time > {at:DateTime('UTC')} - INTERVAL 7 DAY
+    ),
+    latest AS (SELECT evaluator, argMax(t.shards, t.time) AS shards FROM told AS t GROUP BY evaluator),
+    waits AS (
+        SELECT t.evaluator AS evaluator, t.shard AS shard, maxIf(t.time, t.has_moved) AS moved,
+            arrayFilter(w -> w > moved, groupArrayIf(t.time, t.event = 'waiting')) AS since,
+            argMaxIf(t.message, t.time, t.event = 'waiting') AS why
+        FROM told AS t INNER JOIN latest AS l ON t.evaluator = l.evaluator
+        WHERE t.shards = l.shards GROUP BY evaluator, shard HAVING countIf(t.event != 'settings') > 0
+    )
+SELECT evaluator, waiting, multiIf(waiting = 0, '', startsWith(why, {budget:String}), 'budget', 'other') AS reason,
+    lag_s
+FROM (
+    SELECT evaluator, toInt64(countIf(notEmpty(since)) > 0) AS waiting,
+        argMaxIf(w.why, arrayMax(w.since), notEmpty(w.since)) AS why,
+        maxIf((toUnixTimestamp64Milli(toDateTime64({at:DateTime('UTC')}, 3))
+            - toUnixTimestamp64Milli(arrayMin(w.since))) / 1000, notEmpty(w.since)) AS lag_s
+    FROM waits AS w GROUP BY evaluator
+) ORDER BY evaluator
+"""
+
 _DELIVERY = """
 WITH
     owed AS (
@@ -73,6 +104,16 @@ def evaluation_lags(store: Store, at: datetime) -> list[dict[str, Any]]:
         ago the oldest of them had arrived; 0 where none waits).
     """
     return store.query(_EVALUATION, {"at": at}, settings=_LIMITS)
+
+
+def evaluator_waits(store: Store, at: datetime) -> list[dict[str, Any]]:
+    """Which evaluators could not run at a time, of those that were heard of within a week.
+
+    Returns:
+        Rows with `evaluator`, `waiting` (1 where it could not run), `reason` ('budget', 'other', or '' where it ran)
+        and `lag_s` (since when, in seconds; 0 where it ran). One that is tried again in vain still waits.
+    """
+    return store.query(_WAITS, {"at": at, "budget": BUDGET_SPENT}, settings=_LIMITS)
 
 
 def delivery_lags(store: Store, at: datetime) -> list[dict[str, Any]]:

@@ -21,6 +21,9 @@ CONTEXT = """trace_id, span_id, parent_span_id, conversation_id, start_time, dur
                project, key_project, operation_name, tool_name, prompt_name, prompt_version, error_type"""
 """Columns of a call that every evaluator sees."""
 
+BUDGET_SPENT = "budget spent"
+"""How the message of a judge begins that waits for the next day's money."""
+
 
 def arrivals(
     store: Store,

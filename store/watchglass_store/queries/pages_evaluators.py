@@ -15,10 +15,13 @@ def activity(store: Store, start: datetime, end: datetime) -> list[dict[str, Any
 
     Rows: evaluator, version (the newest), n_scored, n_unscored, n_errors, n_skipped, n_quarantined, cost (USD),
     busy_s (seconds of scoring), through_ms (calls that arrived up to here are done; Unix; None = no batch yet),
-    waits_for ('' = it runs).
+    waits_for ('' = it runs; one that is tried again in vain still waits).
     """
     return store.query(
         """
+        WITH (event = 'batch' AND trace_id = '' AND scored + unscored + errors + skipped > 0)
+            OR (event = 'backlog' AND calls = 0)
+            OR (event = 'settings' AND JSONExtractBool(message, 'enabled') = 0) AS has_moved
         SELECT evaluator, argMax(evaluator_version, time) AS version,
                toInt64(sumIf(scored, event = 'batch')) AS n_scored,
                toInt64(sumIf(unscored, event = 'batch')) AS n_unscored,
@@ -27,8 +30,8 @@ def activity(store: Store, start: datetime, end: datetime) -> list[dict[str, Any
                sumIf(duration_s, event = 'batch') AS busy_s,
                if(countIf(event = 'batch') = 0, NULL,
                   toUnixTimestamp64Milli(maxIf(watermark, event = 'batch'))) AS through_ms,
-               if(argMaxIf(event, time, trace_id = '') = 'waiting', argMaxIf(message, time, event = 'waiting'), '')
-                   AS waits_for
+               if(maxIf(time, event = 'waiting') > maxIf(time, has_moved),
+                  argMaxIf(message, time, event = 'waiting'), '') AS waits_for
         FROM evaluation_log
         WHERE time >= fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')
           AND time < fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from watchglass_evaluators import Call, EvaluatorReport, EvaluatorsConfig, Runner
 from watchglass_evaluators.judge.tracing import OtlpTracer
 from watchglass_store import Store
+from watchglass_store.queries.alerting_gauges import evaluator_waits
+from watchglass_store.queries.pages_evaluators import activity
 
 Seed = Callable[..., list[tuple[str, str]]]
 Configure = Callable[..., EvaluatorsConfig]
@@ -80,11 +83,25 @@ def test_a_spent_budget_goes_on_tomorrow_where_it_was(
     some = len(visible(store))
     assert 0 < some < 60
     assert endpoint.billed_usd <= 0.06
+    clock.advance(300)
+    assert "budget spent" in run(runner)["judge_helpfulness"].waiting, "tried again in vain, it still waits"
+    [wait] = evaluator_waits(store, clock())
+    assert (wait["evaluator"], wait["waiting"], wait["reason"]) == ("judge_helpfulness", 1, "budget")
+    assert wait["lag_s"] == pytest.approx(300, abs=1)
+    rows = activity(store, clock() - timedelta(days=1), clock() + timedelta(seconds=1))
+    [shown] = [row for row in rows if row["evaluator"] == "judge_helpfulness"]
+    assert shown["waits_for"].startswith("budget spent: daily_budget_usd = 0.06 has no room")
     for day in range(1, 4):
         clock.advance(24 * 3600)
         run(Runner(store, judge_config(daily_budget_usd=0.06, batch_calls=10), clock=clock))
         assert endpoint.billed_usd <= 0.06 * (day + 1)
     assert len(visible(store)) == len(ids) == len(endpoint.questions), "each judged and paid for once"
+    assert evaluator_waits(store, clock() + timedelta(seconds=1)) == [
+        {"evaluator": "judge_helpfulness", "waiting": 0, "reason": "", "lag_s": 0.0}
+    ]
+    rows = activity(store, clock() - timedelta(days=1), clock() + timedelta(seconds=1))
+    [shown] = [row for row in rows if row["evaluator"] == "judge_helpfulness"]
+    assert shown["waits_for"] == ""
 
 
 def test_a_slow_judge_holds_up_nobody(
@@ -186,9 +203,9 @@ def test_each_request_is_a_span_linked_to_the_judged_call(endpoint: Any, wire: A
     call = Call(trace_id="0af7651916cd43dd8448eb211c80319c", span_id="b7ad6b7169203331", response_text="secret")
     from watchglass_evaluators.judge.client import EndpointError, Reply
 
-    with tracer.span("helpfulness", "judge-1", call) as span:
+    with tracer.span("helpfulness", "judge-1", call, "api.example") as span:
         span.answered(Reply("{}", model="judge-1-0613", input_tokens=7, output_tokens=3), 0.25)
-    with pytest.raises(EndpointError), tracer.span("helpfulness", "judge-1", Call(trace_id="odd")):
+    with pytest.raises(EndpointError), tracer.span("helpfulness", "judge-1", Call(trace_id="odd"), ""):
         raise EndpointError("limited", "the endpoint answered 429")
     tracer.close()
     request = ExportTraceServiceRequest()
@@ -203,6 +220,7 @@ def test_each_request_is_a_span_linked_to_the_judged_call(endpoint: Any, wire: A
     assert attributes["gen_ai.operation.name"].string_value == "chat"
     assert attributes["gen_ai.usage.input_tokens"].int_value == 7
     assert attributes["gen_ai.usage.cost"].double_value == 0.25
+    assert attributes["server.address"].string_value == "api.example"
     assert good.links[0].trace_id.hex() == call.trace_id
     assert good.trace_id.hex() != call.trace_id
     assert (bad.status.message, len(bad.links)) == ("the endpoint answered 429", 0)
