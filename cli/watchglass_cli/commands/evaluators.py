@@ -4,16 +4,21 @@ import contextlib
 import getpass
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from watchglass_cli.commands.backfill import moment
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail
 from watchglass_cli.table import table
 from watchglass_evaluators.wanted import Wanted, everything_wanted
 from watchglass_store import Store
 from watchglass_store.queries import evaluator_settings, judge_rubrics
+
+if TYPE_CHECKING:
+    from watchglass_evaluators.calibration import Calibration, Estimate
 
 _NEW_RUBRIC: Mapping[str, Any] = {
     "prompt": "",
@@ -147,6 +152,52 @@ def rubric(
         is_on = (one := _wanted(context, store).get(f"judge_{name}")) is not None and one.enabled
     text = "its judge takes it up within seconds" if is_on else f"turn it on: watchglass evaluators on judge_{name}"
     context.emit({"name": name, **values, "enabled": is_on}, f"rubric {name} has a new version; {text}")
+
+
+@evaluators.command()
+@click.argument("score")
+@click.option("--label", default="human_quality", show_default=True, help="Name of the people's score.")
+@click.option("--since", default="30d", show_default=True, help="Calls from when; 2026-11-01, or 7d for ago.")
+@common
+def calibrate(context: Context, score: str, label: str, since: str) -> None:
+    r"""What people would say of all calls that a judge scored, from those of them that people labelled.
+
+    The labelled calls have to be a random sample of them: that order on the Review page.
+
+    \b
+    watchglass evaluators calibrate judge_helpfulness
+    watchglass evaluators calibrate judge_safety --label human_issue --since 7d
+    """
+    from watchglass_evaluators.calibration import calibrate as compute
+    from watchglass_store.queries.calibration import judge_and_people
+
+    now = datetime.now(UTC)
+    with contextlib.closing(context.store()) as store:
+        read = judge_and_people(store, score, label, since=moment("--since", since, now), until=now)
+    found = compute(read.people, read.judge, n=read.n, mean=read.mean, variance=read.variance)
+    if found.corrected is None and not context.as_json:
+        fail(found.reason)
+    about = {"score": score, "version": read.version, "label": label}
+    context.emit(about | asdict(found), _calibration_text(about, found))
+
+
+def _calibration_text(about: Mapping[str, str], found: "Calibration") -> str:
+    if found.corrected is None or found.people is None:
+        return found.reason
+
+    def shown(one: "Estimate") -> str:
+        return f"{one.value:.4g} (95 % interval {one.low:.4g} to {one.high:.4g})"
+
+    alike = "unknown, one of them never varies" if found.correlation is None else f"{found.correlation:.2f}"
+    return "\n".join(
+        [
+            f"{about['score']} of version {about['version']}, {found.n_judged + found.n_labelled:,} calls: "
+            f"mean {found.judge_mean:.4g}",
+            f"{found.n_labelled:,} of them labelled {about['label']} by people: mean {shown(found.people)}",
+            f"corrected by the labels, over all calls: {shown(found.corrected)}",
+            f"correlation of judge and people: {alike}",
+        ]
+    )
 
 
 def _change(
