@@ -126,6 +126,8 @@ def live(plan: dict[str, Any], death: list[Any] | None, clock: Callable[[], date
             "settle_s": 0,
             "recheck_s": 1,
             "trace_idle_s": 1,
+            # A day is over in 288 s, and on a busy machine lives that die take longer before the judge first starts.
+            "lookback_s": 20 * 86_400,
             "batch_calls": 10,
         }
     )
