@@ -9,7 +9,7 @@ COMMANDS = {
     "up": "watchglass_cli.commands.up:up",
     "demo": "watchglass_cli.commands.demo:demo",
     "collect": "watchglass_cli.commands.parts:collect",
-    "evaluate": "watchglass_cli.commands.parts:evaluate",
+    "evaluate": "watchglass_cli.commands.evaluate:evaluate",
     "alert": "watchglass_cli.commands.parts:alert",
     "dashboard": "watchglass_cli.commands.parts:dashboard",
     "doctor": "watchglass_cli.commands.doctor:doctor",

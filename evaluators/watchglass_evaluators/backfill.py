@@ -21,7 +21,7 @@ from watchglass_evaluators.recovery import Recovery
 from watchglass_evaluators.report import EvaluatorReport
 from watchglass_evaluators.roster import make_slot
 from watchglass_evaluators.slot import Slot
-from watchglass_evaluators.wanted import everything_wanted
+from watchglass_evaluators.wanted import Wanted, everything_wanted
 from watchglass_store import Store
 from watchglass_store.queries import evaluation
 from watchglass_store.queries.evaluator_settings import current_settings
@@ -104,18 +104,10 @@ class Backfill:
         return BackfillReport(max(sizes, default=0), tuple(slot.report() for slot in slots), is_done)
 
     def _slots(self) -> list[Slot]:
-        rubrics = {row["name"]: row["version"] for row in current_rubrics(self._store)}
-        wanted = everything_wanted(self._config, current_settings(self._store), rubrics)
-        names = list(self._names) or [name for name, one in wanted.items() if one.enabled]
-        unknown = [name for name in names if name not in wanted]
-        if unknown:
-            registry.check_names(unknown)
+        wanted = chosen(self._store, self._config, self._names)
         judges = JudgeFactory(self._config, self._store, clock=self._clock, pause=self._stop.wait)
         load = partial(registry.load, models=self._config.models)
-        return [
-            make_slot(wanted[name], self._config, judges.make if wanted[name].is_judge else load)
-            for name in dict.fromkeys(names)
-        ]
+        return [make_slot(one, self._config, judges.make if one.is_judge else load) for one in wanted]
 
     def _begin(self, slot: Slot, recovery: Recovery) -> None:
         assert slot.evaluator is not None
@@ -162,6 +154,20 @@ class Backfill:
         if level == "call":
             return CallIntake(self._store, self._config)
         return GroupIntake(self._store, self._config, level)
+
+
+def chosen(store: Store, config: EvaluatorsConfig, names: Sequence[str]) -> list[Wanted]:
+    """What is wanted of some evaluators, or of all that are on where none is named.
+
+    Raises:
+        UnknownEvaluator: one of the names does not exist.
+    """
+    rubrics = {row["name"]: row["version"] for row in current_rubrics(store)}
+    wanted = everything_wanted(config, current_settings(store), rubrics)
+    unknown = [name for name in names if name not in wanted]
+    if unknown:
+        registry.check_names(unknown)
+    return [wanted[name] for name in dict.fromkeys(names or (name for name, one in wanted.items() if one.enabled))]
 
 
 def _position(slot: Slot) -> tuple[Level, Place]:

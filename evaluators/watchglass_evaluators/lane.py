@@ -19,6 +19,7 @@ from watchglass_evaluators.recovery import Recovery
 from watchglass_evaluators.report import RunReport
 from watchglass_evaluators.roster import Roster
 from watchglass_evaluators.slot import Slot
+from watchglass_evaluators.wanted import Wanted
 from watchglass_store import Store, StoreRejected, StoreUnavailable
 from watchglass_store.queries import evaluation
 
@@ -38,8 +39,8 @@ class Lane:
         store: Store,
         config: EvaluatorsConfig,
         load: Callable[[str], Evaluator],
+        serves: Callable[[Wanted], bool],
         *,
-        judges: bool,
         clock: Callable[[], datetime],
         worker: str,
     ) -> None:
@@ -49,7 +50,7 @@ class Lane:
             store: where calls are and scores go.
             config: what holds where `evaluator_settings` says nothing.
             load: makes an evaluator by name.
-            judges: whether it runs the judges, or everybody else.
+            serves: whether it runs an evaluator.
             clock: current time, with a time zone.
             worker: name of this life of this lane, never used before.
         """
@@ -58,7 +59,7 @@ class Lane:
         self._clock = clock
         self._worker = worker
         self._journal = Journal(store, shard=config.shard, worker=worker, clock=clock)
-        self._roster = Roster(store, config, self._journal, load, judges=judges)
+        self._roster = Roster(store, config, self._journal, load, serves)
         self._intakes: dict[Level, Intake] = {
             "call": CallIntake(store, config),
             "trace": GroupIntake(store, config, "trace"),

@@ -1,5 +1,6 @@
 """How far each evaluator is, and what an earlier life of the worker left behind. Decisions only: no store, no clock."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ STARTS_UNTIL_QUARANTINE = 3
 """An item is given up when this many worker lives ended while it was being worked on."""
 
 _CAREFUL_GROUP = 16
+_MOST_CLASSES = 1_000
 
 
 class CallId(NamedTuple):
@@ -85,6 +87,10 @@ class Shard:
             raise ValueError(f"shard {text!r} is not i/n with 0 <= i < n, for example 0/4")
         return cls(int(index), int(count))
 
+    def part(self, index: int, count: int) -> "Shard":
+        """One of `count` equal parts of this shard; together they are the whole of it."""
+        return Shard(self.index + self.count * index, self.count * count)
+
     @staticmethod
     def is_one(text: str) -> bool:
         """Whether a label of `evaluation_log` names a shard of live traffic, and not one of a backfill."""
@@ -151,7 +157,7 @@ def resume(
     """
     rows = [row for row in rows if Shard.is_one(row["shard"])]
     own = [row for row in rows if row["shard"] == str(shard)]
-    fresh = max(map(_done, own), default=None) or _slowest_of_other_layout(rows, shard) or begin
+    fresh = _reached(rows, shard) or begin
     return Cursor(
         fresh=Place.end_of(fresh),
         rechecked=Place.end_of(fresh - timedelta(seconds=recheck_s) if rows else fresh),
@@ -186,18 +192,30 @@ def _done(row: Mapping[str, Any]) -> datetime:
     return finished if finished.timestamp() > 0 else began
 
 
-def _slowest_of_other_layout(rows: Sequence[Mapping[str, Any]], shard: Shard) -> datetime | None:
-    """Where to go on when the number of shards was changed; None when one of the others never finished anything."""
-    others = [row for row in rows if Shard.parse(row["shard"]).count != shard.count]
-    if not others:
-        return None
-    count = Shard.parse(max(others, key=lambda row: row["time"])["shard"]).count
-    done: dict[int, datetime] = {}
-    for row in others:
-        other = Shard.parse(row["shard"])
-        if other.count == count:
-            done[other.index] = max(_done(row), done.get(other.index, _done(row)))
-    return min(done.values()) if len(done) == count else None
+def _reached(rows: Sequence[Mapping[str, Any]], shard: Shard) -> datetime | None:
+    """Up to when every trace of a shard was looked at, under whatever layouts; None = of some traces nobody knows.
+
+    Layouts differ when the number of workers changes from start to start, as it does with the size of a cluster, so
+    the traces are taken apart until each class lies in one shard of every layout.
+    """
+    done: dict[Shard, datetime] = {}
+    used: dict[int, datetime] = {}
+    for row in rows:
+        one = Shard.parse(row["shard"])
+        done[one] = max(_done(row), done.get(one, _done(row)))
+        used[one.count] = max(row["time"], used.get(one.count, row["time"]))
+    period, layouts = shard.count, []
+    for count in sorted(used, key=lambda count: used[count], reverse=True):
+        if math.lcm(period, count) <= shard.count * _MOST_CLASSES:  # else an old layout is forgotten: more is looked at
+            period = math.lcm(period, count)
+            layouts.append(count)
+    reached = []
+    for rest in range(shard.index, period, shard.count):
+        known = [done[one] for count in layouts if (one := Shard(rest % count, count)) in done]
+        if not known:
+            return None
+        reached.append(max(known))
+    return min(reached)
 
 
 def careful_groups(suspects: Iterable[CallId], deaths: Mapping[CallId, int]) -> tuple[list[list[CallId]], list[CallId]]:

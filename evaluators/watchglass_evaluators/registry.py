@@ -7,9 +7,9 @@ import importlib.util
 import logging
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from watchglass_evaluators.evaluator import Evaluator, EvaluatorSpec, EvaluatorUnavailable
+from watchglass_evaluators.evaluator import Device, Evaluator, EvaluatorSpec, EvaluatorUnavailable
 
 if TYPE_CHECKING:
     from watchglass_evaluators.models.config import ModelsConfig
@@ -88,17 +88,7 @@ def load(name: str, models: "ModelsConfig | None" = None) -> Evaluator:
         BrokenEvaluator: its module cannot be imported, or what is there is not an evaluator of that name.
         EvaluatorUnavailable: its constructor says that it cannot run now.
     """
-    target = BUILTIN.get(name)
-    if target is None:
-        plugin = _plugins().get(name)
-        if plugin is None:
-            raise UnknownEvaluator(_unknown(name))
-        target = plugin.value
-    module_name, _, class_name = target.partition(":")
-    try:
-        factory = getattr(importlib.import_module(module_name), class_name)
-    except Exception as error:  # whatever a stranger's module raises
-        raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be loaded: {_first_line(error)}") from error
+    target, factory = _factory(name)
     try:
         evaluator = factory(models) if getattr(factory, "needs_models", False) else factory()
     except EvaluatorUnavailable:
@@ -114,12 +104,39 @@ def load(name: str, models: "ModelsConfig | None" = None) -> Evaluator:
     return evaluator
 
 
+def device(name: str) -> Device:
+    """Where an evaluator runs best; told of one that lacks its weights, too. "cpu" for one that cannot be loaded."""
+    try:
+        _, factory = _factory(name)
+        if getattr(factory, "needs_models", False):
+            return "gpu"
+        spec = getattr(factory, "spec", None)
+        return (spec if isinstance(spec, EvaluatorSpec) else load(name).spec).device
+    except (UnknownEvaluator, BrokenEvaluator, EvaluatorUnavailable):
+        return "cpu"
+
+
 def check_names(wanted: list[str]) -> None:
     """Raise UnknownEvaluator for the first name that does not exist."""
     known = names()
     for name in wanted:
         if name not in known:
             raise UnknownEvaluator(_unknown(name))
+
+
+def _factory(name: str) -> tuple[str, Any]:
+    """Import what makes an evaluator; returns its "module:Class" as well."""
+    target = BUILTIN.get(name)
+    if target is None:
+        plugin = _plugins().get(name)
+        if plugin is None:
+            raise UnknownEvaluator(_unknown(name))
+        target = plugin.value
+    module_name, _, class_name = target.partition(":")
+    try:
+        return target, getattr(importlib.import_module(module_name), class_name)
+    except Exception as error:  # whatever a stranger's module raises
+        raise BrokenEvaluator(f"evaluator {name!r} ({target}) cannot be loaded: {_first_line(error)}") from error
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -23,8 +23,7 @@ class Roster:
         config: EvaluatorsConfig,
         journal: Journal,
         load: Callable[[str], Evaluator],
-        *,
-        judges: bool,
+        serves: Callable[[Wanted], bool],
     ) -> None:
         """Start with nobody.
 
@@ -33,13 +32,13 @@ class Roster:
             config: what holds for evaluators without settings there.
             journal: takes down what each evaluator was told to do.
             load: makes an evaluator by name.
-            judges: whether this lane runs the judges, or everybody else.
+            serves: whether this lane runs an evaluator.
         """
         self._store = store
         self._config = config
         self._journal = journal
         self._load = load
-        self._judges = judges
+        self._serves = serves
         self._told: dict[str, Wanted] = {}
         self.slots: list[Slot] = []
 
@@ -51,7 +50,7 @@ class Roster:
         """
         rubrics: Mapping[str, datetime] = {row["name"]: row["version"] for row in current_rubrics(self._store)}
         everything = everything_wanted(self._config, current_settings(self._store), rubrics)
-        wanted = {name: one for name, one in everything.items() if one.is_judge == self._judges}
+        wanted = {name: one for name, one in everything.items() if self._serves(one)}
         changed = [one for name, one in wanted.items() if self._told.get(name) != one]
         self._journal.settings([(one.name, one.as_json()) for one in changed])
         self._told = wanted

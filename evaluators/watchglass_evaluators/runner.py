@@ -38,6 +38,7 @@ class Runner:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         worker: str = "",
         pause: Callable[[float], bool] | None = None,
+        judges_only: bool = False,
     ) -> None:
         """Make a worker; nothing is read or loaded before the first run.
 
@@ -47,6 +48,7 @@ class Runner:
             clock: current time, with a time zone.
             worker: name of this life of this worker, never used before; made up if empty.
             pause: how judges wait so many seconds; True = the worker is stopping. In real time if None.
+            judges_only: all but judges and monitors run elsewhere.
         """
         self._store = store
         self._config = config
@@ -56,17 +58,18 @@ class Runner:
         judges = JudgeFactory(config, store, clock=clock, pause=pause or (lambda s: self._stop.wait(s)))
         self._previewer = Previewer(store, config, judges.judge_of, clock=clock, worker=f"{name}-previews")
         batch_calls = min(config.batch_calls, config.judge.batch_calls)
+        load = partial(registry.load, models=config.models)
         self._lanes = [
-            Lane(store, config, partial(registry.load, models=config.models), judges=False, clock=clock, worker=name),
+            Lane(store, config, load, lambda one: not one.is_judge, clock=clock, worker=name),
             Lane(
                 store,
                 config.model_copy(update={"batch_calls": batch_calls}),
                 judges.make,
-                judges=True,
+                lambda one: one.is_judge,
                 clock=clock,
                 worker=f"{name}-judges",
             ),
-        ]
+        ][judges_only:]
 
     def run_once(self) -> RunReport:
         """Score what has settled, up to a fair share for each evaluator.

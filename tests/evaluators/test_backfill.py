@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from watchglass_cli.commands.parts import evaluate
+from watchglass_cli.commands.evaluate import evaluate
 from watchglass_evaluators import Backfill, EvaluatorsConfig, Runner
 from watchglass_store import Store, StoreConfig
 
@@ -65,8 +65,8 @@ def test_the_command_shows_progress_and_says_how_to_go_on(
     store: Store, store_config: StoreConfig, clock: Any, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHGLASS_STORE__URL", store_config.url)
-    monkeypatch.setattr("watchglass_cli.commands.parts.die_with_parent", lambda: None)
-    monkeypatch.setattr("watchglass_cli.commands.parts.stop_on_signal", threading.Event)
+    monkeypatch.setattr("watchglass_cli.commands.evaluate.die_with_parent", lambda: None)
+    monkeypatch.setattr("watchglass_cli.commands.evaluate.stop_on_signal", threading.Event)
     seed(7, received_at=clock() - timedelta(seconds=30))
     done = CliRunner().invoke(evaluate, ["--backfill", "--since", "7d", "--evaluators", "refusal", "--json"])
     assert done.exit_code == 0, done.output
@@ -93,8 +93,8 @@ def test_what_makes_no_sense_is_explained(
     arguments: list[str], message: str, store: Store, store_config: StoreConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHGLASS_STORE__URL", store_config.url)
-    monkeypatch.setattr("watchglass_cli.commands.parts.die_with_parent", lambda: None)
-    monkeypatch.setattr("watchglass_cli.commands.parts.stop_on_signal", threading.Event)
+    monkeypatch.setattr("watchglass_cli.commands.evaluate.die_with_parent", lambda: None)
+    monkeypatch.setattr("watchglass_cli.commands.evaluate.stop_on_signal", threading.Event)
     done = CliRunner().invoke(evaluate, arguments)
     assert done.exit_code == 2, done.output
     assert message in done.output

@@ -72,6 +72,12 @@ def test_a_life_that_never_finished_anything_goes_on_where_it_began() -> None:
         ([("0/1", 100)], "2/4", 100),
         ([("0/4", 100)], "1/4", 0),  # the same layout: another shard says nothing about this one
         ([("0/1", 100), ("0/2", 200)], "0/2", 200),
+        ([("0/2", 50), ("0/1", 100)], "0/2", 100),  # its own layout is of long ago
+        ([("0/4", 90), ("2/4", 80), ("1/2", 70)], "0/1", 70),  # two layouts at once cover everything
+        ([("0/4", 90), ("1/2", 70)], "0/1", 0),
+        ([("0/4", 90), ("2/4", 80), ("1/2", 70)], "0/3", 70),
+        ([("0/4", 90), ("2/4", 80), ("1/2", 70)], "2/6", 80),
+        ([(f"{i}/997", 10) for i in range(997)] + [("0/1009", 20), ("0/1", 30)], "0/2", 30),  # old layouts go
     ],
 )
 def test_when_the_number_of_shards_changes(rows: list[tuple[str, int]], shard: str, fresh: int) -> None:
@@ -109,6 +115,15 @@ def test_suspects_are_tried_in_small_groups_then_alone_then_given_up() -> None:
     assert [len(group) for group in groups] == [16, 8] + [1] * 15, "the innocent first"
     assert lost == [suspects[3]]
     assert sorted(call for group in groups for call in group) == [call for call in suspects if call not in lost]
+
+
+@pytest.mark.parametrize(("shard", "count"), [("0/1", 3), ("1/2", 2), ("2/3", 4)])
+def test_the_parts_of_a_shard_are_the_whole_of_it(shard: str, count: int) -> None:
+    whole = Shard.parse(shard)
+    parts = [whole.part(i, count) for i in range(count)]
+    for trace in range(120):
+        owners = [part for part in parts if trace % part.count == part.index]
+        assert len(owners) == (trace % whole.count == whole.index)
 
 
 @pytest.mark.parametrize("text", ["", "1", "1/1", "-1/2", "a/b", "0/0", "0/1/2", "½/1"])

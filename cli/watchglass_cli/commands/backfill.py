@@ -2,16 +2,22 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from watchglass_alerts.durations import parse_duration
 from watchglass_cli.context import EXIT_FAILED, EXIT_USAGE, Context, fail
 from watchglass_cli.table import table
-from watchglass_evaluators import EvaluatorsConfig
+from watchglass_evaluators import BackfillReport, EvaluatorsConfig
 from watchglass_store import Store
+
+if TYPE_CHECKING:
+    from watchglass_evaluators.ray_engine import RayEngine
 
 
 def run_backfill(
@@ -22,8 +28,13 @@ def run_backfill(
     since: str | None,
     until: str | None,
     evaluators: str | None,
-) -> None:
-    """Score a range of the past; exits 1 when it is not done, with the command to go on."""
+    ray: "RayEngine | None",
+) -> Callable[[], None]:
+    """Score a range of the past, with a progress bar.
+
+    Returns:
+        What prints the result; it exits 1 when it is not done, with the command to go on.
+    """
     from watchglass_evaluators import Backfill, registry
 
     now = datetime.now(UTC)
@@ -32,16 +43,23 @@ def run_backfill(
     names = [name.strip() for name in evaluators.split(",")] if evaluators else []
     first, last = moment("--since", since, now), moment("--until", until, now) if until else now
     try:
-        work = Backfill(store, config, since=first, until=last, names=names, stop=stop)
+        if ray is None:
+            run = Backfill(store, config, since=first, until=last, names=names, stop=stop).run
+        else:
+            run = partial(ray.backfill, since=first, until=last, names=names, stop=stop)
         with click.progressbar(length=1, label="calls", file=sys.stderr, show_pos=True) as bar:
 
             def told(done: int, total: int) -> None:
                 bar.length = total
                 bar.update(done - bar.pos)
 
-            report = work.run(told)
+            report = run(told)
     except (ValueError, registry.UnknownEvaluator) as error:
         fail(str(error), EXIT_USAGE)
+    return partial(_tell, context, report, first, last)
+
+
+def _tell(context: Context, report: BackfillReport, first: datetime, last: datetime) -> None:
     keys = ("name", "eligible", "scored", "unscored", "errors", "quarantined", "skipped", "waiting")
     rows = [{key: value for key, value in asdict(one).items() if key in keys} for one in report.evaluators]
     context.emit(asdict(report), table(rows))

@@ -1,4 +1,4 @@
-"""`watchglass collect | evaluate | alert | dashboard`: each part as a process of its own."""
+"""`watchglass collect | alert | dashboard`: each part as a process of its own; evaluate.py has the fourth."""
 
 import contextlib
 import logging
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from watchglass_cli.commands.backfill import run_backfill
 from watchglass_cli.context import EXIT_USAGE, Context, common, fail, stop_on_signal
 from watchglass_cli.settings import DEFAULT_FILE
 from watchglass_cli.supervisor import die_with_parent
@@ -66,44 +65,6 @@ def _ready_store(context: Context) -> Store:
         store.close()
         raise
     return store
-
-
-@click.command()
-@click.option(
-    "--shard", metavar="I/N", help="The part of the traces this worker takes; as in the settings if left out."
-)
-@click.option("--backfill", is_flag=True, help="Score calls of the past that have no score yet, and end.")
-@click.option("--since", metavar="TIME", help="Backfill: from when; 2026-11-01, 2026-11-01T12:00Z, or 7d for ago.")
-@click.option("--until", metavar="TIME", help="Backfill: until when; now if left out.")
-@click.option("--evaluators", metavar="NAMES", help="Backfill: by commas; all that are on if left out.")
-@common
-def evaluate(
-    context: Context, shard: str | None, backfill: bool, since: str | None, until: str | None, evaluators: str | None
-) -> None:
-    r"""Score the calls that arrive; with --backfill, those of the past. The same backfill again goes on where it was.
-
-    \b
-    watchglass evaluate --data /var/lib/watchglass
-    watchglass evaluate --shard 0/4
-    watchglass evaluate --backfill --since 2026-11-01 --until 2026-11-08 --evaluators rouge,bleu
-    """
-    from watchglass_evaluators import EvaluatorsConfig, Runner
-
-    config = context.settings.evaluators
-    if shard is not None:
-        try:
-            config = EvaluatorsConfig.model_validate(config.model_dump() | {"shard": shard})
-        except ValueError:
-            fail(f"--shard {shard}: i/n with 0 <= i < n, for example 0/4", EXIT_USAGE)
-    if not backfill and (since or until or evaluators):
-        fail("--since, --until and --evaluators belong to --backfill", EXIT_USAGE)
-    die_with_parent()
-    stop = stop_on_signal()
-    with contextlib.closing(context.store()) as store:
-        if backfill:
-            run_backfill(context, store, config, stop, since, until, evaluators)
-        else:
-            Runner(store, config).run_forever(stop)
 
 
 @click.command()
