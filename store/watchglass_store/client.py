@@ -37,6 +37,7 @@ READ_LIMITS: Mapping[str, str] = {
     "max_memory_usage": str(2 << 30),
     "max_result_rows": "5000000",
     "max_result_bytes": str(1 << 30),
+    "do_not_merge_across_partitions_select_final": "1",
 }
 """What a read-only client of a ClickHouse server asks for itself; the embedded server has limits of its own."""
 

@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
+from watchglass_dashboards.ui.trace_panel import PAGE_ROWS
 from watchglass_dashboards.ui.tree import Span, flatten
+from watchglass_dashboards.ui.waterfall import _span
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,3 +53,16 @@ def test_a_chain_deeper_than_the_stack_is_no_problem():
 def test_every_span_is_shown_exactly_once(edges):
     rows = flatten([span(str(name), str(parent), at) for name, parent, at in edges])
     assert sorted(row.span.id for row in rows) == sorted({str(name) for name, _, _ in edges})
+
+
+def test_what_a_browser_gets_of_a_large_trace_is_one_page_of_it():
+    """25,000 spans with the longest names: rows and bytes of a page do not grow with the trace."""
+    spans = [
+        Span(f"{n:016x}", "" if n == 0 else f"{(n - 1) // 5:016x}", "n" * 500, "llm", START, 1.0, 0.1, False)
+        for n in range(25_000)
+    ]
+    rows = flatten(spans)
+    assert len(rows) == 25_000
+    sent = [_span(row, START) for row in rows[:PAGE_ROWS]]
+    assert len(sent) == PAGE_ROWS == 150
+    assert len(orjson.dumps(sent)) < 80_000

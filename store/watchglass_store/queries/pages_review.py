@@ -76,7 +76,7 @@ def labels_given(store: Store, scope: Scope, label: str, *, limit: int = 50) -> 
     where, parameters = conditions(scope, "call_time", by_operation=False)
     return store.query(
         f"""
-        SELECT evaluator, label AS given, toInt64(count()) AS calls FROM scores FINAL
+        SELECT evaluator, label AS given, toInt64(count()) AS calls FROM {current(where)}
         WHERE {where} AND name = {{label:String}} AND source = 'human'
         GROUP BY evaluator, given ORDER BY calls DESC, evaluator, given LIMIT {{limit:UInt32}}
         """,
@@ -92,7 +92,7 @@ def agreement(store: Store, scope: Scope, label: str) -> dict[str, int]:
         SELECT toInt64(sum(n * (n - 1) / 2)) AS n_pairs, toInt64(sum(same)) AS n_agreeing
         FROM (
             SELECT count() AS n, arraySum(x -> x * (x - 1) / 2, sumMap([label], [toUInt64(1)]).2) AS same
-            FROM scores FINAL WHERE {where} AND name = {{label:String}} AND source = 'human'
+            FROM {current(where)} WHERE {where} AND name = {{label:String}} AND source = 'human'
             GROUP BY trace_id, span_id, project HAVING n > 1
         )
         """,

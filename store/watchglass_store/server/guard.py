@@ -33,6 +33,8 @@ LIMITS: Mapping[str, str] = {
     "max_temporary_columns": "2000",
     "allow_ddl": "0",
     "allow_introspection_functions": "0",
+    # As the views `llm_calls` and `scores_by_day` have it; what a view sets does not count under readonly=1.
+    "do_not_merge_across_partitions_select_final": "1",
 }
 """Settings of every statement of the read-only user; frozen by readonly=1."""
 

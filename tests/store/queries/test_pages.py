@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from watchglass_store.queries import pages, pages_overview, pages_trace, pages_traces, quantiles
+from watchglass_store.queries import pages, pages_overview, pages_review, pages_trace, pages_traces, quantiles
 from watchglass_store.queries.pages import Scope
 from watchglass_store.queries.pages_traces import CallFilter
 
@@ -241,5 +241,26 @@ def test_what_somebody_said_on_two_days_counts_once(store, readonly_store):
 
     store.insert("scores", [said("human", 2, 0.0), said("human", 1, 1.0), said("code", 1, 0.25)])
     store.insert("scores", [said("code", 1, 0.25)])
-    found = pages_overview.scores(readonly_store, Scope(NOW - timedelta(days=7), NOW + timedelta(minutes=1)))
+    week = Scope(NOW - timedelta(days=7), NOW + timedelta(minutes=1))
+    (label,) = pages_review.labels_given(readonly_store, week, "helpful")
+    assert (label["evaluator"], label["calls"]) == ("human", 1)
+    found = pages_overview.scores(readonly_store, week)
     assert {row["evaluator"]: (row["n"], row["mean"]) for row in found} == {"human": (1, 1.0), "code": (1, 0.25)}
+
+
+def test_a_day_of_scores_is_read_without_the_others(store, readonly_store):
+    """As the read-only user, whose statements take no settings from a view."""
+    rows = [
+        {
+            "name": "pii", "evaluator": "pii", "evaluator_version": "1", "trace_id": f"t{day}-{n}", "span_id": "s",
+            "value": 0.0, "source": "code", "call_time": NOW - timedelta(days=day), "created_at": NOW,
+        }
+        for day in range(30)
+        for n in range(100)
+    ]  # fmt: skip
+    store.insert("scores", rows)
+    start = NOW.replace(hour=0, minute=0)
+    sql = "SELECT count() AS n FROM scores_by_day WHERE call_time >= {start:DateTime64(3)}"
+    answer = readonly_store._client.query(sql, parameters={"start": start}, settings={"wait_end_of_query": 1})
+    assert answer.result_rows == [(100,)]
+    assert int(answer.summary["read_rows"]) <= 200
