@@ -21,7 +21,7 @@ demo: $(VENV)/.base  ## The whole product with real traffic, on this machine, in
 	$(BIN)/watchglass demo
 
 test: $(VENV)/.dev  ## Every test that fits in minutes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev  ## What a commit must pass
 	$(BIN)/ruff check .
@@ -68,7 +68,7 @@ metrics: $(VENV)/.dev  ## Reference metrics beside sacreBLEU and rouge-score on 
 	WATCHGLASS_PAIRS=10000 $(BIN)/python -m pytest tests/evaluators/library/test_same_numbers.py --timeout 3600
 
 faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/crash-tests.md
-	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
+	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_KILLS=10 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
 
 faults-evaluators: $(VENV)/.dev  ## 200 seeds of the evaluators' faults; the report goes to docs/crash-tests-evaluators.md
 	WATCHGLASS_EVALUATOR_SEEDS=200 WATCHGLASS_EVALUATOR_REPORT=docs/crash-tests-evaluators.md $(BIN)/python -m pytest tests/evaluators/test_faults.py --timeout 36000

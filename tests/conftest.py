@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,12 @@ from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, READONLY,
 # No timed tests: an example that is slow on a busy machine is not wrong.
 settings.register_profile("watchglass", deadline=None)
 settings.load_profile("watchglass")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with few tests first: those that start processes are such, and would keep one worker busy at the end."""
+    tests_in = Counter(item.path for item in items)
+    items.sort(key=lambda item: tests_in[item.path])
 
 
 def _free_port() -> int:

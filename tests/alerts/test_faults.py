@@ -31,7 +31,7 @@ from .fault_oracle import check
 from .fault_world import World
 
 FIRST = int(os.environ.get("WATCHGLASS_ALERT_SEED", "1"))
-SEEDS = int(os.environ.get("WATCHGLASS_ALERT_SEEDS", "3"))
+SEEDS = int(os.environ.get("WATCHGLASS_ALERT_SEEDS", "2"))
 REPORT = os.environ.get("WATCHGLASS_ALERT_REPORT", "")
 TABLES = ("alert_events", "alert_rules", "llm_call_parts", "llm_calls_1m", "llm_calls_by_time")
 
