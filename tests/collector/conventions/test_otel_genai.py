@@ -39,7 +39,7 @@ def test_a_chat_call(span: Span) -> None:
             "gen_ai.prompt.version": "3",
             "watchglass.reference.text": "scattering",
         },
-        resource={"deployment.environment.name": "prod", "service.namespace": "shop"},
+        resource={"deployment.environment.name": "prod", "service.namespace": "shop", "service.version": "1.4.2"},
     )
     wanted = {
         "convention": "otel_genai",
@@ -68,6 +68,7 @@ def test_a_chat_call(span: Span) -> None:
         "environment": "prod",
         "project": "shop",
         "service_name": "app",
+        "service_version": "1.4.2",
         "duration_s": 1.5,
         "error_type": "",
     }
