@@ -89,8 +89,7 @@ def test_the_documented_settings_are_those_that_are_there() -> None:
     shown: set[str] = set()
     for block in blocks:
         section = tomllib.loads(block)["evaluators"]
-        config = EvaluatorsConfig.model_validate({"judge": {"rubrics": ["helpfulness"]}} | section)
-        assert config.judge.rubrics
+        config = EvaluatorsConfig.model_validate(section)
         shown |= set(section.get("judge", {}))
     documented = shown | set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
     assert set(type(config.judge).model_fields) <= documented
