@@ -44,7 +44,7 @@ def test_a_number_is_read_with_its_unit(function, value, text):
         (0.31, 4.2, "310 ms–4.20 s"),
         (0.31, None, "from 310 ms up"),
         (None, 0.31, "up to 310 ms"),
-        (None, None, "unknown, too few"),
+        (None, None, "unknown: too few"),
     ],
 )
 def test_an_interval_may_be_open(low, high, text):

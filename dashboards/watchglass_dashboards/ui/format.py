@@ -47,7 +47,7 @@ def seconds(value: float | None) -> str:
 def seconds_range(low: float | None, high: float | None) -> str:
     """(0.31, 0.42) -> '310 ms–420 ms'; an end that the sample does not bound is named."""
     if low is None and high is None:
-        return "unknown, too few"
+        return "unknown: too few"
     if high is None:
         return f"from {seconds(low)} up"
     return f"up to {seconds(high)}" if low is None else f"{seconds(low)}–{seconds(high)}"

@@ -105,27 +105,30 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _percentile(
-    title: str,
-    name: str,
-    now: dict[str, Any],
-    old: dict[str, Any],
-    size: int,
-    noun: str,
-    *,
-    trend: Sequence[float | None],
+def _latencies(
+    now: dict[str, Any], old: dict[str, Any], course: Sequence[dict[str, Any]], times: Sequence[int]
 ) -> None:
-    """A p95 with its interval, beside what it was in the period before."""
-    found = quantiles.read(now[f"{name}_levels"], 0.95, size)
-    before = quantiles.read(old.get(f"{name}_levels", []), 0.95, 1).value
-    interval = f"95 % interval {format.seconds_range(found.low, found.high)} · " if size else ""
+    """The two p95 cards, each with its interval and beside what it was in the period before."""
+    calls, streamed = now["n_calls"], now["n_first_token"]
+    p95 = quantiles.read(now["duration_s_levels"], 0.95, calls)
+    ttft = quantiles.read(now["first_token_s_levels"], 0.95, streamed)
+    old_p95 = quantiles.read(old.get("duration_s_levels", []), 0.95, 1).value
+    old_ttft = quantiles.read(old.get("first_token_s_levels", []), 0.95, 1).value
     kpi(
-        title,
-        format.seconds(found.value),
-        f"{interval}{size:,} {noun}",
-        change=format.change(found.value, before),
+        "Latency p95",
+        format.seconds(p95.value),
+        f"95 % interval {format.seconds_range(p95.low, p95.high)} · {calls:,} calls",
+        change=format.change(p95.value, old_p95),
         better="lower",
-        trend=_known(trend),
+        trend=_known(column(course, times, "duration_s", 1)),
+    )
+    kpi(
+        "Time to first token p95",
+        format.seconds(ttft.value),
+        f"95 % interval {format.seconds_range(ttft.low, ttft.high)} · {streamed:,} streamed calls",
+        change=format.change(ttft.value, old_ttft),
+        better="lower",
+        trend=_known(column(course, times, "first_token_s", 1)),
     )
 
 
@@ -154,10 +157,7 @@ def _numbers(
             better="lower",
             trend=shares,
         )
-        _percentile("Latency p95", "duration_s", now, old, calls, "calls", trend=column(course, times, "duration_s", 1))
-        trend = column(course, times, "first_token_s", 1)
-        streamed = now["n_first_token"]
-        _percentile("Time to first token p95", "first_token_s", now, old, streamed, "streamed calls", trend=trend)
+        _latencies(now, old, course, times)
         kpi(
             "Tokens",
             format.count(tokens),
