@@ -38,8 +38,8 @@ NO_TEXT = {
 }  # fmt: skip
 #: What may be put into them: text of ours, numbers, and captured text that went through `label`.
 SAFE_CALLS = {
-    "label", "count", "percent", "percent_range", "seconds", "seconds_range", "whole", "usd", "score", "change", "clock", "zone_name",
-    "len", "detail", "verdict_line", "change_line", "moment", "_limit_said", "title_of",
+    "label", "count", "percent", "percent_range", "seconds", "seconds_range", "whole", "usd", "score", "change",
+    "clock", "zone_name", "len", "detail", "verdict_line", "change_line", "moment", "_limit_said", "title_of",
     "_evidence", "_to_come", "size", "fresh_line", "page", "sum", "min", "max",
 }  # fmt: skip
 #: Functions whose own arguments are such texts already; their callers are checked.
