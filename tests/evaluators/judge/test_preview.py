@@ -103,7 +103,7 @@ def test_a_call_without_what_the_rubric_needs_is_not_asked_about(
     ("fields", "settings", "reason"),
     [
         ({}, {"base_url": ""}, "set base_url in [evaluators.judge]"),
-        ({}, {"daily_budget_usd": 0.0}, "daily_budget_usd = 0 has no room"),
+        ({}, {"daily_budget_usd": 0.0}, "budget spent: daily_budget_usd = 0 has no room"),
         ({"prompt": ""}, {}, "the request makes no sense: prompt: "),
         ({"choices": {"a": 1.0}}, {}, "the request makes no sense: choices: "),
         ({"columns": ["password"]}, {}, "the request makes no sense: columns.0: "),
