@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint requirements.lock
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint requirements.lock
 
 .PHONY: demo test check format axe faults faults-alerts faults-evaluators bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
 

@@ -48,6 +48,18 @@ def _no_watchglass_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Debian's Chromium; where it is missing the tests say how to get it, and in CI, which installs it, they fail."""
+    path = Path("/usr/bin/chromium")
+    if not path.exists():
+        missing = "the browser tests need Chromium: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """The embedded store of this test process; chDB allows one."""
     with EmbeddedServer(StoreConfig(port=_free_port()), tmp_path_factory.mktemp("data")) as running:

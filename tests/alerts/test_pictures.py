@@ -20,7 +20,6 @@ from watchglass_alerts.chart import Chart
 from watchglass_alerts.message import Kind, Message
 from watchglass_alerts.testing import HOSTILE
 
-CHROMIUM = Path("/usr/bin/chromium")
 KEPT = os.environ.get("WATCHGLASS_PICTURES", "")
 
 VALUES = (1.2, 0.8, 1.9, 1.1, 0.7, 1.4, 2.2, 1.0, 0.9, 1.6, 1.3, 2.0, 0.8, 1.1, 1.7, None, 1.2, 2.4)
@@ -78,13 +77,11 @@ RESOLVED = replace(
     examples=(),
 )
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium")
-
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
+def page(chromium: Path) -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = browser.new_page(device_scale_factor=2)
         opened.route("**/*", lambda route: route.abort())
         yield opened

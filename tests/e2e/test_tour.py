@@ -22,7 +22,6 @@ import pytest
 from aiosmtpd.controller import Controller
 
 pytestmark = pytest.mark.browser
-CHROMIUM = Path("/usr/bin/chromium")
 FOLDER = os.environ.get("TOUR_SCREENSHOTS_DIR")
 PORTS = ("STORE__PORT", "COLLECTOR__HTTP_PORT", "COLLECTOR__GRPC_PORT", "DASHBOARD__PORT")
 QUESTION = "Does the answer do what was asked? A greeting alone does nothing."
@@ -177,13 +176,11 @@ class Walk:
 
 
 @pytest.fixture
-def walk(watchglass: str, tmp_path: Path) -> Iterator[Walk]:
-    if not CHROMIUM.exists():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("the tour needs Chromium: apt-get install chromium")
+def walk(chromium: Path, watchglass: str, tmp_path: Path) -> Iterator[Walk]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(60_000)
         page.goto(watchglass)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from watchglass_store.client import Store
 
@@ -18,15 +18,7 @@ def add_request(store: Store, *, id: str, kind: str, target: str, content: str, 
 
 def untaken_tests(store: Store, *, since: datetime, limit: int = 20) -> list[dict[str, Any]]:
     """Tests of channels, asked for since a time, that no engine has taken: id, target, author; oldest first."""
-    return store.query(
-        """
-        SELECT id, target, author FROM page_requests AS r
-        WHERE kind = 'channel_test' AND r.time >= {since:DateTime64(3, 'UTC')}
-              AND id NOT IN (SELECT request_id FROM channel_tests AS t WHERE t.time >= {since:DateTime64(3, 'UTC')})
-        ORDER BY r.time, id LIMIT {limit:UInt32}
-        """,
-        {"since": since, "limit": limit},
-    )
+    return _untaken(store, CHANNEL_TEST, "channel_tests", since, limit)
 
 
 def note_test(store: Store, request_id: str, *, engine: str, outcome: str, reason: str, now: datetime) -> None:
@@ -97,15 +89,7 @@ def answer_to_test(store: Store, request_id: str) -> dict[str, Any] | None:
 
 def untaken_previews(store: Store, *, since: datetime, limit: int = 20) -> list[dict[str, Any]]:
     """Previews of rubrics, asked for since a time, that no worker has taken: id, target, content; oldest first."""
-    return store.query(
-        """
-        SELECT id, target, content FROM page_requests AS r
-        WHERE kind = 'judge_preview' AND r.time >= {since:DateTime64(3, 'UTC')}
-              AND id NOT IN (SELECT request_id FROM judge_previews AS p WHERE p.time >= {since:DateTime64(3, 'UTC')})
-        ORDER BY r.time, id LIMIT {limit:UInt32}
-        """,
-        {"since": since, "limit": limit},
-    )
+    return _untaken(store, JUDGE_PREVIEW, "judge_previews", since, limit)
 
 
 def note_preview(store: Store, rows: Sequence[Mapping[str, Any]], *, token: str) -> None:
@@ -132,4 +116,18 @@ def answers_to_preview(store: Store, request_id: str) -> list[dict[str, Any]]:
         WHERE request_id = {id:String} ORDER BY p.time, outcome = 'done', trace_id, span_id, project LIMIT 100
         """,
         {"id": request_id},
+    )
+
+
+def _untaken(
+    store: Store, kind: str, answers: Literal["channel_tests", "judge_previews"], since: datetime, limit: int
+) -> list[dict[str, Any]]:
+    return store.query(
+        f"""
+        SELECT id, target, author, content FROM page_requests AS r
+        WHERE kind = {{kind:String}} AND r.time >= {{since:DateTime64(3, 'UTC')}}
+              AND id NOT IN (SELECT request_id FROM {answers} AS a WHERE a.time >= {{since:DateTime64(3, 'UTC')}})
+        ORDER BY r.time, id LIMIT {{limit:UInt32}}
+        """,
+        {"kind": kind, "since": since, "limit": limit},
     )

@@ -1,6 +1,5 @@
 """The real dashboard process and one Chromium."""
 
-import os
 import socket
 import subprocess
 import time
@@ -23,10 +22,8 @@ from watchglass_dashboards import (
 from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
-CHROMIUM = Path("/usr/bin/chromium")
 ENABLED = ("rouge", "profanity", "response_length", "refusal", "toxicity")
 SECTIONS = {"alerts": {"channels": {"slack #llm-oncall": {"type": "slack"}, "e-mail on-call": {"type": "email"}}}}
-GET_CHROMIUM = "the browser tests need Chromium: apt-get install chromium"
 
 
 class Dashboard:
@@ -90,19 +87,15 @@ def start_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callab
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for each file; where it is missing the tests say how to get it, and in CI they fail.
+def browser(chromium: Path) -> Iterator[Browser]:
+    """One Chromium for each file.
 
     Not for the whole session: while it is open, Playwright's event loop runs in this thread, and tests of other parts
     that come next in the same process could not run one of their own.
     """
-    if not CHROMIUM.exists():
-        if os.environ.get("CI"):
-            pytest.fail(GET_CHROMIUM)
-        pytest.skip(GET_CHROMIUM)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
-            executable_path=CHROMIUM,
+            executable_path=chromium,
             args=[
                 "--no-sandbox",
                 "--disable-gpu",

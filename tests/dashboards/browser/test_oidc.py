@@ -8,6 +8,7 @@ import pytest
 from watchglass_dashboards.config import AuthConfig, DashboardConfig, OidcConfig
 
 from .conftest import Dashboard, Tab, _free_port
+from .oidc_provider import CLIENT, SECRET, Provider
 
 pytestmark = pytest.mark.browser
 SECRET_VARIABLE = "WATCHGLASS_TEST_OIDC_SECRET"
@@ -16,14 +17,6 @@ ROLES = {"llm-admins": "admin", "llm-editors": "editor", "llm-labels": "annotato
 
 @pytest.fixture(scope="module")
 def provider():
-    try:
-        import authlib  # noqa: F401
-        import joserfc  # noqa: F401
-    except ModuleNotFoundError:
-        needed = "login by OpenID Connect needs Authlib: pip install 'watchglass-server[oidc]'"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(needed)
-    from .oidc_provider import Provider
-
     running = Provider()
     yield running
     running.close()
@@ -32,8 +25,6 @@ def provider():
 @pytest.fixture(scope="module")
 def guarded(provider, seeded, tmp_path_factory):
     """A dashboard that asks the provider."""
-    from .oidc_provider import CLIENT, SECRET
-
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
     provider.redirect_uri = f"{url}/oauth2callback"
