@@ -262,14 +262,14 @@ def _hostile_alert_events(now: datetime) -> list[dict[str, Any]]:
 
 
 def _make_seed(now: datetime) -> Seed:
-    """Two days of requests; none about where the last day begins, so that a test may start at any second."""
+    """Two days of requests; none about where the last day begins, so that a test may start two hours later."""
     seed, dice, number, day = Seed(now), random.Random(7), 0, 24 * 60
     minutes = 1.9 * day
     while minutes > 2:
         number += 1
         hour = (now - timedelta(minutes=minutes)).hour
         minutes -= dice.expovariate(1 / (1.1 if 8 <= hour < 19 else 3.5))
-        if minutes > 2 and abs(minutes - day) > 12:
+        if minutes > 2 and not day - 120 < minutes < day + 12:
             _trace(seed, dice, now - timedelta(minutes=minutes), number)
     return seed
 
@@ -329,6 +329,12 @@ def _now() -> datetime:
 @pytest.fixture(scope="session")
 def seeded(server: EmbeddedServer) -> Seeded:
     """Two days of calls of two applications, with scores and alerts."""
+    return _fill(server, _make_seed(_now()), _alert_events(_now()), drift_results(_now()))
+
+
+@pytest.fixture(scope="module")
+def changeable(server: EmbeddedServer) -> Seeded:
+    """As `seeded`, for each file that changes it its own."""
     return _fill(server, _make_seed(_now()), _alert_events(_now()), drift_results(_now()))
 
 

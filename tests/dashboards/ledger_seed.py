@@ -5,7 +5,10 @@ from typing import Any
 
 
 def ledger(now: datetime) -> list[dict[str, Any]]:
-    """One row for each of the last 24 hours and signal; one hour has spans that the store could not take."""
+    """One row for each of the last 22 hours and signal, so that they are of the last day for two hours more.
+
+    One hour has spans that the store could not take.
+    """
     hour = now.replace(minute=0, second=0, microsecond=0)
     return [
         {
@@ -18,7 +21,7 @@ def ledger(now: datetime) -> list[dict[str, Any]]:
             "rejected": 0,
             "damaged_regions": 0,
         }
-        for back in range(24)
+        for back in range(22)
         for signal, size, lost in (
             ("traces", 900 - 25 * back, 12 if back == 5 else 0),
             ("logs", 200, 0),

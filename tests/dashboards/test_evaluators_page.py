@@ -1,7 +1,6 @@
 """The Evaluators page: what runs, and that a change is a version with a line in the audit log."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,11 +11,9 @@ from watchglass_dashboards.access import Actor
 from watchglass_dashboards.ui.evaluator_table import merged
 from watchglass_dashboards.ui.rubric_form import choices_of
 from watchglass_evaluators import registry
-from watchglass_store import StoreConfig, connect
-from watchglass_store.address import Address
+from watchglass_store import connect
 from watchglass_store.queries.evaluator_settings import current_settings
 from watchglass_store.queries.judge_rubrics import current_rubrics
-from watchglass_store.server.credentials import ADMINISTRATOR, load_credentials
 
 KNOWN = {"summary": "ROUGE: overlap.", "enabled": True, "sample_rate": 1.0, "filters": {}}
 HERE = Installation(
@@ -25,12 +22,16 @@ HERE = Installation(
 )
 
 
+@pytest.fixture(scope="module")
+def seeded(changeable):
+    """Of this file only: settings are changed."""
+    return changeable
+
+
 @pytest.fixture
-def owner(server, seeded):
+def owner(seeded):
     """Settings of the seeded database's administrator, who may write to it."""
-    known = load_credentials(server.data_dir)
-    address = replace(Address.parse(seeded.reader.url), username=ADMINISTRATOR, password=known.administrator)
-    return StoreConfig(url=address.url)
+    return seeded.owner
 
 
 @pytest.fixture

@@ -10,22 +10,18 @@ from watchglass_dashboards import DashboardConfig, Installation, access
 from watchglass_dashboards.access import Actor
 from watchglass_dashboards.ui.labels import LABEL_SETS
 from watchglass_store import Store, connect
-from watchglass_store.address import Address
-from watchglass_store.server.credentials import ADMINISTRATOR, load_credentials
+
+
+@pytest.fixture(scope="module")
+def seeded(changeable):
+    """Of this file only: its collector also assembles traces."""
+    return changeable
 
 
 @pytest.fixture
-def owner(server, seeded):
+def owner(seeded):
     """The seeded database as its administrator."""
-    address = Address.parse(seeded.reader.url)
-    known = load_credentials(server.data_dir)
-    from dataclasses import replace
-
-    from watchglass_store import StoreConfig
-
-    opened = connect(
-        StoreConfig(url=replace(address, username=ADMINISTRATOR, password=known.administrator).url), Path()
-    )
+    opened = connect(seeded.owner, Path())
     yield opened
     opened.close()
 
