@@ -71,7 +71,7 @@ faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/c
 	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_KILLS=10 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
 
 faults-evaluators: $(VENV)/.dev  ## 200 seeds of the evaluators' faults; the report goes to docs/crash-tests-evaluators.md
-	WATCHGLASS_EVALUATOR_SEEDS=200 WATCHGLASS_EVALUATOR_REPORT=docs/crash-tests-evaluators.md $(BIN)/python -m pytest tests/evaluators/test_faults.py --timeout 36000
+	WATCHGLASS_EVALUATOR_SEEDS=200 WATCHGLASS_EVALUATOR_REPORT=docs/crash-tests-evaluators.md $(BIN)/python -m pytest tests/evaluators/test_faults.py tests/evaluators/test_crashes.py tests/evaluators/judge/test_several_endpoints.py --timeout 36000
 
 bench-backlog: $(VENV)/.dev  ## A million calls drained by two workers, of which one is killed every minute
 	$(BIN)/python benchmarks/backlog.py

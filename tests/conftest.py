@@ -3,10 +3,12 @@
 import logging
 import os
 import secrets
+import shutil
 import socket
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,19 @@ from watchglass_store.server.credentials import ADMINISTRATOR, EDITOR, READONLY,
 # No timed tests: an example that is slow on a busy machine is not wrong.
 settings.register_profile("watchglass", deadline=None)
 settings.load_profile("watchglass")
+
+
+IN_MEMORY: Final = Path("/dev/shm")
+ROOM_BYTES: Final = 4 * 1024**3
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files in memory where there is room, unless TMPDIR says where: most of a small insert is its files."""
+    if "TMPDIR" in os.environ or not IN_MEMORY.is_dir() or shutil.disk_usage(IN_MEMORY).free < ROOM_BYTES:
+        return
+    folder = tempfile.mkdtemp(prefix="wg-", dir=IN_MEMORY)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -78,8 +93,8 @@ class Database:
     name: str
     kind: frozenset[str] | None
     """Which of `_PREPARED` its tests use; None = it is empty, and thrown away."""
-    definition: str = ""
-    """Of all tables, as they were when it was ready; '' = nobody had it yet."""
+    definition: dict[str, str] = field(default_factory=dict)
+    """Each table and its CREATE statement, as they were when it was ready; empty = nobody had it yet."""
 
 
 class Databases:
@@ -109,8 +124,8 @@ class Databases:
         return database
 
     def give_back(self, database: Database) -> None:
-        """Empty it, or drop it where a test has changed its tables."""
-        if database.kind is not None and self.definition(database) == database.definition:
+        """Empty it and drop what a test has added; drop it all where a test has changed tables that were there."""
+        if database.kind is not None and database.definition and self._is_restored(database):
             filled = "SELECT name FROM system.tables WHERE database = {name:String} AND total_rows > 0"
             for table in self._store.query(filled, {"name": database.name}):
                 if table["name"] != "schema_migrations":
@@ -119,13 +134,20 @@ class Databases:
         else:
             self._store.command(f"DROP DATABASE IF EXISTS {database.name} SYNC")
 
-    def definition(self, database: Database) -> str:
-        (row,) = self._store.query(
-            "SELECT hex(sipHash128(arraySort(groupArray((name, create_table_query))))) AS definition "
-            "FROM system.tables WHERE database = {name:String}",
-            {"name": database.name},
-        )
-        return str(row["definition"])
+    def _is_restored(self, database: Database) -> bool:
+        found = self.definition(database)
+        if not found.items() >= database.definition.items():
+            return False
+        added = [(not query.startswith("CREATE MATERIALIZED VIEW"), name) for name, query in found.items()]
+        for _, name in sorted(place for place in added if place[1] not in database.definition):
+            self._store.command(f"DROP TABLE IF EXISTS {database.name}.`{name}` SYNC")
+        return True
+
+    def definition(self, database: Database) -> dict[str, str]:
+        """Each table and its CREATE statement."""
+        sql = "SELECT name, create_table_query FROM system.tables WHERE database = {name:String}"
+        rows = self._store.query(sql, {"name": database.name})
+        return {row["name"]: row["create_table_query"] for row in rows}
 
     def close(self) -> None:
         self._store.close()

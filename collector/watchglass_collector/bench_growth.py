@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from watchglass_collector.bench import SPANS_PER_REQUEST, over, twin
 from watchglass_collector.bench_payload import payloads
-from watchglass_collector.bench_server import Server, serving
+from watchglass_collector.bench_server import SETTLE_S, Server, serving
 
 _FILL: Final = "fill_of_"
 _ROWS_PER_INSERT: Final = 250_000
@@ -28,7 +28,9 @@ _CHANGED: Final = {
 }
 
 
-def run(sizes: Sequence[int], data_dir: Path, *, requests: int = 60, rounds: int = 3) -> list[dict[str, Any]]:
+def run(
+    sizes: Sequence[int], data_dir: Path, *, requests: int = 60, rounds: int = 3, settle_s: float = SETTLE_S
+) -> list[dict[str, Any]]:
     """Measure OTLP over HTTP on empty tables and then on tables of each size.
 
     Args:
@@ -36,13 +38,14 @@ def run(sizes: Sequence[int], data_dir: Path, *, requests: int = 60, rounds: int
         data_dir: An empty directory with room for the data: about 300 bytes a span.
         requests: Of 512 spans, in each round.
         rounds: How often, at each size.
+        settle_s: How long a trace must be quiet before it is assembled.
 
     Returns:
         For each size: spans, http_spans_per_cpu_s, and to_empty, its ratio to the first.
     """
     numbers = random.Random(4)
     found: list[dict[str, Any]] = []
-    with serving(data_dir) as server:
+    with serving(data_dir, settle_s) as server:
         over(server, "http", payloads(numbers, 2, SPANS_PER_REQUEST))
         for size in (0, *sizes):
             _fill(server, size)

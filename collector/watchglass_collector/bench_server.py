@@ -12,12 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from watchglass_collector.collector import Collector
 from watchglass_collector.config import CollectorConfig
 from watchglass_collector.views import install_views
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 
+SETTLE_S: Final = 2.0
 _POLL_S = 0.02
 _MERGES_POLL_S = 0.25
 """Asking for merges costs some milliseconds of the CPU time that is measured."""
@@ -82,9 +84,9 @@ class Server:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[Server]:
-    """A child process that serves from this directory until the block ends."""
-    arguments = [sys.executable, "-m", "watchglass_collector.bench_server", str(data_dir)]
+def serving(data_dir: Path, settle_s: float = SETTLE_S) -> Iterator[Server]:
+    """A child process that serves from this directory until the block ends; how long a trace must be quiet is told."""
+    arguments = [sys.executable, "-m", "watchglass_collector.bench_server", str(data_dir), str(settle_s)]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -99,7 +101,7 @@ def serving(data_dir: Path) -> Iterator[Server]:
             process.communicate()
 
 
-def _serve(data_dir: Path) -> None:
+def _serve(data_dir: Path, settle_s: float) -> None:
     """Be the child: serve until standard input ends, a line of it being a question."""
     import socket
 
@@ -112,7 +114,7 @@ def _serve(data_dir: Path) -> None:
         store = connect(config, data_dir)
         migrate(store)
         install_views(store)
-        collector = Collector(CollectorConfig(http_port=0, grpc_port=0, assembly_settle_s=2), store, data_dir)
+        collector = Collector(CollectorConfig(http_port=0, grpc_port=0, assembly_settle_s=settle_s), store, data_dir)
         collector.start()
         _say({"store_port": port, "http_url": collector.http_url, "grpc_target": collector.grpc_target})
         for _ in sys.stdin:
@@ -128,4 +130,4 @@ def _say(value: object) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]))
+    _serve(Path(sys.argv[1]), float(sys.argv[2]))

@@ -61,9 +61,12 @@ class Collector:
             guard = ring = KeyRing()
             self._keys = KeyRefresh(ring, store, data_dir / "collector", config.auth_refresh_s)
         tls = Tls.from_files(config.tls_certificate, config.tls_key, config.tls_client_ca)
-        http_door = HttpDoor(intake, guard, budget, self._counters, max_bytes=limit)
-        self._http = HttpReceiver(config.host, config.http_port, http_door, self._counters, tls)
-        grpc_door = GrpcDoor(intake, guard, budget, self._counters)
+        timeout_s = config.request_timeout_s
+        http_door = HttpDoor(intake, guard, budget, self._counters, max_bytes=limit, timeout_s=timeout_s)
+        self._http = HttpReceiver(
+            config.host, config.http_port, http_door, self._counters, tls, head_timeout_s=timeout_s
+        )
+        grpc_door = GrpcDoor(intake, guard, budget, self._counters, timeout_s=timeout_s)
         self._grpc = GrpcReceiver(config.host, config.grpc_port, grpc_door, tls, max_bytes=limit)
         self._assembly: AssemblyService | None = None
         if config.assembly:

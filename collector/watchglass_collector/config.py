@@ -38,6 +38,12 @@ class CollectorConfig(BaseModel, frozen=True, extra="forbid"):
         le=8 * 1024**3,
         description="Most bytes of request bodies in memory at once; beyond it clients are told to try again.",
     )
+    request_timeout_s: float = Field(
+        20.0,
+        gt=0,
+        le=600,
+        description="How long a client may take to send a request's headers, and again to send its body.",
+    )
     auth: Literal["auto", "required", "none"] = Field(
         "auto",
         description="Whether clients need an API key: 'auto' = unless bound to loopback; 'none' is for loopback only.",

@@ -71,6 +71,7 @@ class Store:
         self._port = address.port
         self._data_dir = data_dir
         self._cluster = clusters.cluster(cluster, address.database) if cluster else None
+        self._types: dict[str, dict[str, Any]] = {}
         self._write_settings = {**WRITE_SETTINGS, **(clusters.WRITE_SETTINGS if cluster else {})}
         self._pool = get_pool_manager(maxsize=CONNECTIONS, verify=address.verify)
         try:
@@ -146,9 +147,28 @@ class Store:
         if deduplication_token:
             settings["insert_deduplication_token"] = deduplication_token
         with translated(self._where, refused_by_driver=_UNFIT):
-            self._client.insert(
-                table, [[row[column] for column in columns] for row in rows], column_names=columns, settings=settings
-            )
+            try:
+                self._client.insert(
+                    table,
+                    [[row[column] for column in columns] for row in rows],
+                    column_names=columns,
+                    column_types=self._types_of(table, columns),
+                    settings=settings,
+                )
+            except BaseException:
+                self._types.pop(table, None)
+                raise
+
+    def _types_of(self, table: str, columns: Sequence[str]) -> list[Any]:
+        """The columns' types, asked for once: the driver by itself would ask before each insert.
+
+        Where a migration changes a type meanwhile, the server converts.
+        """
+        known = self._types.get(table, {})
+        if not known.keys() >= set(columns):
+            found = self._client.create_insert_context(table, columns).column_types
+            known = self._types[table] = {**known, **dict(zip(columns, found, strict=True))}
+        return [known[column] for column in columns]
 
     def _may_set(self, name: str) -> bool:
         """False for the editor of the embedded server, which sets what an insert needs by itself."""

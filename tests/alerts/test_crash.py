@@ -1,6 +1,7 @@
 """kill -9 of a real engine process at each dangerous point, then a fresh one: everything is told, once or twice."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 
@@ -19,35 +21,35 @@ from .conftest import T0
 
 MINUTE = timedelta(minutes=1)
 
-PROGRAM = """
-import os, signal, sys
-from datetime import datetime
-from pathlib import Path
-from watchglass_alerts import AlertsConfig, Engine
-from watchglass_store import Store, StoreConfig, connect
 
-store_url, webhook_url, point, *moments = sys.argv[1:]
-real = Store.insert
+class Nursery:
+    """The process that forks engines."""
 
-def insert(self, table, rows, **arguments):
-    kinds = {row.get("outcome") or row.get("kind") for row in rows}
-    if point == "before insert" and "transition" in kinds: os.kill(os.getpid(), signal.SIGKILL)
-    if point == "before record" and "delivered" in kinds: os.kill(os.getpid(), signal.SIGKILL)
-    real(self, table, rows, **arguments)
-    if point == "after insert" and "transition" in kinds: os.kill(os.getpid(), signal.SIGKILL)
-    if point == "after claim" and "sending" in kinds: os.kill(os.getpid(), signal.SIGKILL)
-    if point == "after record" and "delivered" in kinds: os.kill(os.getpid(), signal.SIGKILL)
+    def __init__(self) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("crash_engine.py"))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-Store.insert = insert
-config = AlertsConfig.model_validate(
-    {"settle_s": 0, "allow_loopback": True, "channels": {"ops": {"type": "slack", "url": webhook_url}}}
-)
-times = [datetime.fromisoformat(moment) for moment in moments]
-engine = Engine(connect(StoreConfig(url=store_url), Path()), config, lambda: times[0])
-while times:
-    engine.run_once()
-    del times[0]
-"""
+    def start(self, *plan: object) -> int:
+        """Start an engine; returns its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(plan) + "\n")
+        self._process.stdin.flush()
+        return self.wait()
+
+    def wait(self) -> int:
+        """The status that the engine ended with."""
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    started = Nursery()
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -73,6 +75,7 @@ def test_killed_at(
     store: Store,
     store_config: StoreConfig,
     webhook: WebhookServer,
+    nursery: Nursery,
     make_rule: Callable[..., Rule],
     add_calls: Callable[..., None],
 ) -> None:
@@ -80,9 +83,9 @@ def test_killed_at(
         add_calls(T0 + minute * MINUTE, 20, errors=10 if minute < 2 else 0)
     save_rule(store, make_rule(), "me", now=T0)
 
-    def engine(point: str, *minutes: float) -> subprocess.Popen[bytes]:
+    def engine(point: str, *minutes: float) -> int:
         moments = [(T0 + each * MINUTE).isoformat() for each in minutes]
-        return subprocess.Popen([sys.executable, "-c", PROGRAM, store_config.url, webhook.url, point, *moments])
+        return nursery.start(store_config.url, webhook.url, point, moments)
 
     arrived, stop = threading.Event(), threading.Event()
 
@@ -94,11 +97,12 @@ def test_killed_at(
     victim = engine(point, 1)
     if point == "in send":
         assert arrived.wait(60)
-        victim.kill()
-    assert victim.wait(60) == -signal.SIGKILL
+        os.kill(victim, signal.SIGKILL)
+    assert nursery.wait() == -signal.SIGKILL
     stop.set()
     webhook.behaviour = answer(200, b"ok")
-    assert engine("nowhere", 1.5, 2.5, 3.5).wait(60) == 0
+    engine("nowhere", 1.5, 2.5, 3.5)
+    assert nursery.wait() == 0
     texts = [json.loads(request.body) for request in webhook.received]
     assert [text["text"].split(":")[0] for text in texts] == ["Firing"] * copies + ["Resolved"]
     notifications = [text["blocks"][-1]["elements"][0]["text"].rpartition(" ")[2] for text in texts]

@@ -1,18 +1,23 @@
-"""The command line as users meet it: separate processes, exit codes, one line per error."""
+"""The command line as users meet it: exit codes, one line per error, and that a process of its own does the same."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from watchglass_cli.main import COMMANDS
+from watchglass_cli.main import COMMANDS, cli
 from watchglass_store import Store, StoreConfig
+
+Run = Callable[..., Result]
 
 
 def watchglass(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a process."""
     return subprocess.run(
         [sys.executable, "-m", "watchglass_cli", *arguments],
         cwd=cwd,
@@ -24,6 +29,13 @@ def watchglass(*arguments: str, cwd: Path, **environment: str) -> subprocess.Com
     )
 
 
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """run(*arguments, **environment): the command in this process, in an empty directory; raises what it raises."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments, **environment: CliRunner(env=environment).invoke(cli, arguments, catch_exceptions=False)
+
+
 def test_help_lists_every_command(tmp_path: Path) -> None:
     done = watchglass("--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -31,9 +43,9 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["up", "demo", "query", "score", "bias", "collect", "evaluate", "alert", "dashboard"])
-def test_help_of_a_command_shows_an_example(name: str, tmp_path: Path) -> None:
-    done = watchglass(name, "--help", cwd=tmp_path)
-    assert done.returncode == 0
+def test_help_of_a_command_shows_an_example(name: str, run: Run) -> None:
+    done = run(name, "--help")
+    assert done.exit_code == 0
     lines = [line.strip() for line in done.stdout.split("Usage:")[1].splitlines()[1:]]
     assert any(line.startswith(f"watchglass {name}") for line in lines), "on a line of its own"
     assert "\\b" not in done.stdout
@@ -49,37 +61,42 @@ def test_help_of_a_command_shows_an_example(name: str, tmp_path: Path) -> None:
         (["references", "add", "golden.csv"], 2, "no column reference"),
     ],
 )
-def test_an_error_is_one_line_without_a_traceback(
-    arguments: list[str], code: int, message: str, tmp_path: Path
+def test_an_error_is_a_sentence_and_an_exit_code(
+    arguments: list[str], code: int, message: str, run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "rules.yaml").write_text("rules:\n  - nome: x\n", encoding="utf-8")
     (tmp_path / "golden.csv").write_text("prompt,answer\na,b\n", encoding="utf-8")
-    done = watchglass(*arguments, cwd=tmp_path)
-    assert done.returncode == code
+    done = run(*arguments)
+    assert done.exit_code == code
     assert done.stdout == ""
     assert done.stderr.startswith("watchglass: ")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_setting_in_the_environment_is_checked(tmp_path: Path) -> None:
-    done = watchglass("query", "SELECT 1", cwd=tmp_path, WATCHGLASS_DASHBOARD__PORT="high")
-    assert done.returncode == 2
+def test_a_process_that_fails_says_the_same_and_no_more(tmp_path: Path) -> None:
+    done = watchglass("query", "SELECT 1", "--data", "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("watchglass: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_setting_in_the_environment_is_checked(run: Run) -> None:
+    done = run("query", "SELECT 1", WATCHGLASS_DASHBOARD__PORT="high")
+    assert done.exit_code == 2
     assert "dashboard.port = 'high'" in done.stderr
 
 
-def test_queries_from_another_process(store: Store, store_config: StoreConfig, tmp_path: Path) -> None:
+def test_queries_from_another_process(store: Store, store_config: StoreConfig, run: Run, tmp_path: Path) -> None:
     environment = {"WATCHGLASS_STORE__URL": store_config.url}
     done = watchglass("query", "SELECT 'a' AS x, 1 AS n", "--json", cwd=tmp_path, **environment)
     assert json.loads(done.stdout) == [{"x": "a", "n": 1}]
-    done = watchglass("query", "SELECT nope", cwd=tmp_path, **environment)
-    assert done.returncode == 1
-    assert "nope" in done.stderr
-    assert "Traceback" not in done.stderr
+    refused = run("query", "SELECT nope", **environment)
+    assert refused.exit_code == 1
+    assert "nope" in refused.stderr
     golden = tmp_path / "golden.csv"
     golden.write_text("prompt,reference\nHow long?,Three days.\n", encoding="utf-8")
-    done = watchglass("references", "add", str(golden), cwd=tmp_path, **environment)
-    assert done.returncode == 0, done.stderr
+    assert run("references", "add", str(golden), **environment).exit_code == 0
     assert store.query("SELECT reference_text FROM `references`") == [{"reference_text": "Three days."}]
 
 
@@ -87,8 +104,7 @@ def test_queries_from_another_process(store: Store, store_config: StoreConfig, t
     ("arguments", "message"),
     [(["rule"], "write LABEL=VALUE"), (["rule=x", "--for", "soon"], "--for soon: must be a duration")],
 )
-def test_a_wrong_silence_is_explained(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = watchglass("alerts", "silence", *arguments, cwd=tmp_path)
-    assert done.returncode == 2
+def test_a_wrong_silence_is_explained(arguments: list[str], message: str, run: Run) -> None:
+    done = run("alerts", "silence", *arguments)
+    assert done.exit_code == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr

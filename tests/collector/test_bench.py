@@ -32,8 +32,8 @@ def test_the_path_in_python_makes_the_rows_that_the_views_make(viewed_store: Sto
 
 
 def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path: Path) -> None:
-    with serving(tmp_path) as server:
-        sizes = bench.Sizes(requests=2, rounds=1, paced_s=0.5)
+    with serving(tmp_path, settle_s=0.2) as server:
+        sizes = bench.Sizes(requests=2, rounds=1, paced_s=0.2)
         found = bench.measured(server, sizes, random.Random(4))
         assert server.rows("otel_traces") >= 3 * 2 * 512
     transport = {"spans_per_s", "mb_per_s", "spans_per_cpu_s", "ack_p50_ms", "ack_p99_ms"}
@@ -46,7 +46,7 @@ def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path
 
 
 def test_tables_are_filled_with_other_spans_before_it_is_measured_again(tmp_path: Path) -> None:
-    found = bench_growth.run([4000], tmp_path, requests=2, rounds=1)
+    found = bench_growth.run([4000], tmp_path, requests=2, rounds=1, settle_s=0.2)
     assert [row["to_empty"] > 0 for row in found] == [True, True]
     # What was sent before: 4 requests of 512 spans. Copying is by whole tables.
     assert found[0]["spans"] == 2 * 512

@@ -1,8 +1,8 @@
-"""Run as a script: lets lives of a worker die at given writes, then one more work to the end. Prints how many died.
+"""Run as a script: lets lives of a worker die at given writes, then one more work to the end.
 
-Arguments: the store's URL; the evaluators, by commas; a JSON list of deaths, one for each life: [table, event,
-"before" or "after" the write, which of these writes]. A life without an entry runs until it is caught up, or dies of
-its calls.
+Each line in is JSON: `url` of the store; `names` of evaluators; `path` of a plug-in, if any; `deaths`, one for each
+life: [table, event, "before" or "after" the write, which of these writes]. A life without an entry runs until it is
+caught up, or dies of its calls. Each line out says how many died, or what went wrong.
 """
 
 import json
@@ -12,7 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd  # noqa: F401 - a life needs it
+
 from watchglass_evaluators import EvaluatorsConfig, Runner
+from watchglass_evaluators.library import refusal, rouge  # noqa: F401 - what lives need, imported once
 from watchglass_store import StoreConfig, connect
 
 MOST_LIVES = 12
@@ -47,23 +50,29 @@ def live(url: str, names: list[str], death: list[Any] | None) -> None:
     store.close()
 
 
-def main() -> None:
-    url, names, deaths = sys.argv[1], sys.argv[2].split(","), json.loads(sys.argv[3])
-    died = 0
+def died_of(plan: dict[str, Any]) -> str:
+    """Live until one life comes to the end."""
+    deaths, died = plan["deaths"], 0
     for _ in range(MOST_LIVES):
         child = os.fork()
         if child == 0:
-            live(url, names, deaths[died] if died < len(deaths) else None)
+            sys.path[:0] = [plan["path"]] if plan["path"] else []
+            live(plan["url"], plan["names"], deaths[died] if died < len(deaths) else None)
             os._exit(0)
         status = os.waitpid(child, 0)[1]
         if os.WIFSIGNALED(status):
             died += 1
         elif status:
-            sys.exit(f"a life ended with {os.WEXITSTATUS(status)}")
+            return f"a life ended with {os.WEXITSTATUS(status)}"
         else:
-            sys.stdout.write(f"{died}\n")
-            return
-    sys.exit("no life came to the end")
+            return str(died)
+    return "no life came to the end"
+
+
+def main() -> None:
+    for line in sys.stdin:
+        sys.stdout.write(died_of(json.loads(line)) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from watchglass_store import Store, StoreConfig
 
 Seed = Callable[..., list[tuple[str, str]]]
 
+SEEDS = int(os.environ.get("WATCHGLASS_EVALUATOR_SEEDS", "2"))
 WORKER = Path(__file__).with_name("crash_worker.py")
 STEPS = [
     ("evaluation_log", "start", "after"),  # before scoring
@@ -24,23 +25,35 @@ STEPS = [
 ]
 
 
-def work(config: StoreConfig, names: str, deaths: list[tuple[str, str, str, int]], path: Path | None = None) -> int:
-    """Run lives of a worker until one comes to the end; returns how many died."""
-    places = [str(path)] if path else []
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*places, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-W", "error", str(WORKER), config.url, names, json.dumps(deaths)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout)
+Work = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def work() -> Iterator[Work]:
+    """work(config, names, deaths, path=None): run lives of a worker until one comes to the end -> how many died."""
+    command = [sys.executable, "-W", "error", str(WORKER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        to, answers = process.stdin, process.stdout
+
+        def lives(config: StoreConfig, names: str, deaths: list[Any], path: Path | None = None) -> int:
+            plan = {"url": config.url, "names": names.split(","), "deaths": deaths, "path": path and str(path)}
+            to.write(json.dumps(plan) + "\n")
+            to.flush()
+            return int(answers.readline())
+
+        yield lives
+        to.close()
 
 
 def rows(store: Store, name: str) -> list[dict[str, Any]]:
     return store.query("SELECT trace_id, span_id, value, error FROM scores FINAL WHERE name = {n:String}", {"n": name})
 
 
-@pytest.mark.parametrize("seed_number", range(5))
+@pytest.mark.parametrize("seed_number", range(SEEDS))
 def test_killed_at_two_random_steps(
-    seed_number: int, store: Store, store_config: StoreConfig, clock: Any, seed: Seed
+    seed_number: int, store: Store, store_config: StoreConfig, clock: Any, seed: Seed, work: Work
 ) -> None:
     clock.advance(-60)
     ids = seed(90, reference_text="Answer")
@@ -55,7 +68,12 @@ def test_killed_at_two_random_steps(
 
 
 def test_a_call_that_kills_the_worker_is_quarantined_after_three_starts(
-    store: Store, store_config: StoreConfig, clock: Any, seed: Seed, install_evaluator: Callable[..., Path]
+    store: Store,
+    store_config: StoreConfig,
+    clock: Any,
+    seed: Seed,
+    install_evaluator: Callable[..., Path],
+    work: Work,
 ) -> None:
     path = install_evaluator("touchy", "if text == 'poison': os.kill(os.getpid(), signal.SIGKILL)")
     clock.advance(-60)

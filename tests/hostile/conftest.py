@@ -144,6 +144,7 @@ class Start:
 
     def __call__(self, *flaws: str, **settings: Any) -> Target:
         defaults = {"segment_age_s": 0.05, "max_request_bytes": MAX_REQUEST, "max_in_flight_bytes": 2 * MAX_REQUEST}
+        defaults["assembly_settle_s"] = 1  # of several collectors one assembles, whoever sends
         config = CollectorConfig(grpc_port=0, http_port=0, **{**defaults, **settings})
         script = Path(__file__).with_name("collector_process.py")
         store, data_dir = json.dumps(self._store.model_dump()), self._new_directory("collector")
@@ -158,6 +159,7 @@ class Start:
         for target in self.targets:
             assert target.process.stdin is not None
             target.process.stdin.close()
+        for target in self.targets:
             target.process.wait(60)
             assert target.process.stdout is not None
             target.process.stdout.close()

@@ -124,6 +124,29 @@ def test_insert_wants_rows_of_one_shape(store: Store) -> None:
         store.insert("scores", [{"name": "a", "label": "b"}, {"name": "a", "labels": "b"}])
 
 
+def test_types_of_columns_are_asked_for_once_and_may_change(filled: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = filled._client.create_insert_context
+
+    def counted(table: str, columns: list[str]) -> Any:
+        asked.append(table)
+        return ask(table, columns)
+
+    monkeypatch.setattr(filled._client, "create_insert_context", counted)
+    filled.insert("t", [{"id": 1, "small": 1}])
+    asked.clear()
+    filled.insert("t", [{"id": 2, "small": 2}])
+    filled.command("ALTER TABLE t MODIFY COLUMN small Nullable(UInt64)")
+    filled.insert("t", [{"id": 3, "small": 3}])
+    assert asked == []
+    assert filled.query("SELECT small FROM t WHERE id < 4 ORDER BY id") == [{"small": 1}, {"small": 2}, {"small": 3}]
+    with pytest.raises(StoreRejected):
+        filled.insert("t", [{"id": 4, "small": "x"}])
+    filled.insert("t", [{"id": 5, "small": 2**40}])
+    assert filled.query("SELECT small FROM t WHERE id = 5") == [{"small": 2**40}]
+    assert asked == ["t"], "after a failure it is asked again"
+
+
 def test_a_table_may_have_any_name(store: Store) -> None:
     store.insert("references", [{"prompt_hash": 1, "reference_text": "x"}])
     store.raw_insert("references", b'{"prompt_hash": 2}', fmt="JSONEachRow")

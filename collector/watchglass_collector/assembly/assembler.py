@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import orjson
 
-from watchglass_collector.assembly.forest import link
 from watchglass_collector.assembly.pricing import Price, PriceList, shipped
 from watchglass_collector.assembly.tracker import Arrival, Open, Tracker
 from watchglass_store import Store
@@ -250,6 +249,8 @@ def _groups(sizes: Mapping[int, int]) -> tuple[list[list[int]], list[int]]:
 
 def _without_parent(spans: Any) -> set[int]:
     """Keys of traces with a span whose parent is not there."""
+    from watchglass_collector.assembly.forest import link
+
     texts = [spans[name].to_numpy(object) for name in ("trace_id", "project", "span_id", "parent_span_id")]
     parent = link(spans["key"].to_numpy("int64"), spans["parent_key"].to_numpy("int64"), *texts)
     return set(spans.loc[(parent < 0) & (texts[3] != ""), "trace_key"].tolist())

@@ -5,6 +5,8 @@ name. Where a price does not cover a call (a seller who is not in the table, tok
 is no cost.
 """
 
+from __future__ import annotations
+
 import csv
 import re
 from collections import defaultdict
@@ -13,15 +15,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
 
-from watchglass_collector.assembly.forest import Ints
+    from watchglass_collector.assembly.forest import Ints
 
-Floats = npt.NDArray[np.float64]
+    Floats = npt.NDArray[np.float64]
 
 _DATE: Final = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|20\d{6})\Z")
 _DAY_NS: Final = 86_400 * 10**9
@@ -145,6 +148,8 @@ def cost_usd(frame: pd.DataFrame, tokens_in: Ints, prices: PriceList) -> Floats:
         tokens_in: their input tokens, those of the cache included; -1 = not sent.
         prices: to look up.
     """
+    import numpy as np
+
     tokens = np.stack(
         [
             tokens_in.clip(0),
@@ -165,6 +170,8 @@ def cost_usd(frame: pd.DataFrame, tokens_in: Ints, prices: PriceList) -> Floats:
 
 
 def _cost(tiers: Sequence[Price], tokens: Ints) -> Floats:
+    import numpy as np
+
     total, output, read, written = tokens
     cost = np.full(len(total), np.nan)
     for tier in tiers:

@@ -20,7 +20,6 @@ from watchglass_collector.tls import Tls
 
 _log = logging.getLogger("watchglass.collector")
 _GRACE_S: Final = 2.0
-_READ_TIMEOUT_S: Final = 20.0
 _READ_TURN_TIMEOUT_S: Final = 5.0
 _READS_AT_ONCE: Final = 8
 """A message is decompressed before its size can be known here, so no more than these are read at once."""
@@ -38,13 +37,17 @@ class GrpcDoor:
         guard: says who may write.
         budget: what all bodies may take in memory.
         counters: what is counted.
+        timeout_s: how long a message may take to arrive.
     """
 
-    def __init__(self, intake: Intake, guard: Guard, budget: MemoryBudget, counters: Counters) -> None:
+    def __init__(
+        self, intake: Intake, guard: Guard, budget: MemoryBudget, counters: Counters, *, timeout_s: float
+    ) -> None:
         self._intake = intake
         self._guard = guard
         self._budget = budget
         self._counters = counters
+        self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(_READS_AT_ONCE)
 
     def export(self, signal: Signal) -> _Handler:
@@ -87,7 +90,7 @@ class GrpcDoor:
         except TimeoutError:
             raise TryAgain("too many requests at once", retry_after_s=2) from None
         try:
-            async with asyncio.timeout(_READ_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await anext(requests, b"")
         finally:
             self._turns.release()

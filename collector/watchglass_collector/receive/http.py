@@ -34,7 +34,6 @@ _HTTP_STATUS: Final = {
     Refusal.UNAUTHENTICATED: 401,
     Refusal.FORBIDDEN: 403,
 }
-_BODY_TIMEOUT_S: Final = 20.0
 _MAX_CONNECTIONS: Final = 1000
 """64 KiB of each may wait in memory. More are answered 503."""
 _OFF_LOOP_ABOVE_BYTES: Final = 128 * 1024
@@ -50,16 +49,25 @@ class HttpDoor:
         budget: what all bodies may take in memory.
         counters: what is counted.
         max_bytes: largest body, after decompression.
+        timeout_s: how long a body may take to arrive.
     """
 
     def __init__(
-        self, intake: Intake, guard: Guard, budget: MemoryBudget, counters: Counters, *, max_bytes: int
+        self,
+        intake: Intake,
+        guard: Guard,
+        budget: MemoryBudget,
+        counters: Counters,
+        *,
+        max_bytes: int,
+        timeout_s: float,
     ) -> None:
         self._intake = intake
         self._guard = guard
         self._budget = budget
         self._counters = counters
         self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -118,11 +126,11 @@ class HttpDoor:
         share.expect(announced)
         body = BODIES[encoding](self._max_bytes, share)
         try:
-            async with asyncio.timeout(_BODY_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 async for chunk in request.stream():
                     body.feed(chunk)
         except TimeoutError:
-            raise TryAgain(f"the body did not arrive within {_BODY_TIMEOUT_S:.0f} seconds") from None
+            raise TryAgain(f"the body did not arrive within {self._timeout_s:g} seconds") from None
         except ClientDisconnect:
             raise TryAgain("the client went away") from None
         return body.finish()
@@ -180,15 +188,18 @@ class HttpReceiver:
         door: the application.
         counters: what is counted.
         tls: certificate and key, None = not encrypted.
+        head_timeout_s: how long a request's headers may take to arrive.
     """
 
-    def __init__(self, host: str, port: int, door: HttpDoor, counters: Counters, tls: Tls | None) -> None:
+    def __init__(
+        self, host: str, port: int, door: HttpDoor, counters: Counters, tls: Tls | None, *, head_timeout_s: float
+    ) -> None:
         self._address = (host, port)
         self._scheme = "https" if tls else "http"
         self._socket: socket.socket | None = None
         config = uvicorn.Config(
             door,
-            http=protocol(lambda: counters.add("refused_requests")),
+            http=protocol(lambda: counters.add("refused_requests"), head_timeout_s),
             loop="uvloop",
             lifespan="off",
             ws="none",

@@ -15,8 +15,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_URL_BYTES: Final = 8 * 1024
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEADERS: Final = 100
-HEAD_TIMEOUT_S: Final = 20.0
-"""From the first byte of a request, or from the connection, to the end of its headers."""
 
 
 class _HeadTooLarge(Exception):
@@ -28,6 +26,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     on_refused: Callable[[], None]
     """Called for each request that is refused here, so never seen by the application."""
+    head_timeout_s: float
+    """From the first byte of a request, or from the connection, to the end of its headers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +95,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         self._head_bytes = 0
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._head_is_late)
 
     def _forget_timer(self) -> None:
         if self._head_timer is not None:
@@ -107,6 +107,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.send_400_response("")
 
 
-def protocol(on_refused: Callable[[], None]) -> type[BoundedHttp]:
+def protocol(on_refused: Callable[[], None], head_timeout_s: float) -> type[BoundedHttp]:
     """The class that uvicorn shall use, which it makes by itself."""
-    return type("BoundedHttp", (BoundedHttp,), {"on_refused": staticmethod(on_refused)})
+    more = {"on_refused": staticmethod(on_refused), "head_timeout_s": head_timeout_s}
+    return type("BoundedHttp", (BoundedHttp,), more)

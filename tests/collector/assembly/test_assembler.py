@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +132,27 @@ def test_a_model_without_a_price_is_a_gap_until_somebody_sets_one(
 STEPS = [f"{when} {name}" for name in ("journal", "apply", "note_applied") for when in ("before", "after")]
 
 
+@pytest.fixture
+def killed(module_config: StoreConfig) -> Iterator[Callable[[str], int]]:
+    """killed(step) -> the status that an assembler ended with, which kills itself there."""
+    command = [sys.executable, str(Path(__file__).parent / "assembler_process.py"), module_config.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        to, answers = process.stdin, process.stdout
+
+        def life(step: str) -> int:
+            to.write(f"{step}\n")
+            to.flush()
+            return int(answers.readline())
+
+        yield life
+        to.close()
+
+
 def test_killed_at_any_step_every_token_counts_once(
-    send: Send, call: Call, assemble: Assemble, totals: Totals, viewed: Store, trace_id: str, module_config: StoreConfig
+    send: Send, call: Call, assemble: Assemble, totals: Totals, killed: Callable[[str], int]
 ) -> None:
-    child = [sys.executable, str(Path(__file__).parent / "assembler_process.py"), module_config.url]
     assemble()
     tokens = totals()[1]["input"]
     for place, step in enumerate(STEPS):
@@ -143,8 +160,7 @@ def test_killed_at_any_step_every_token_counts_once(
         span, below = f"a{place}", f"b{place}"
         for spans, more in (((span, "", call(300)), 300), ((below, span, call(200)), -100)):
             send(spans)
-            died = subprocess.run([*child, step], check=False, capture_output=True, text=True)
-            assert died.returncode == -9, died.stderr
+            assert killed(step) == -9
             assemble()
             tokens += more
             in_calls, in_rollup = totals()

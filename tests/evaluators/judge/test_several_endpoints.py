@@ -1,5 +1,6 @@
 """A jury whose models live at different endpoints: each with its own key and limits, one budget for all."""
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from watchglass_evaluators.judge.tracing import OtlpTracer
 from watchglass_store import Store
 
 Make = Callable[..., Judge]
+SEEDS = int(os.environ.get("WATCHGLASS_EVALUATOR_SEEDS", "1"))
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_an_endpoint_that_wants_a_pause_does_not_slow_the_other(
     assert judge._asker.lines["judge-1"].limiter.blocked_s == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_one_budget_holds_for_all_endpoints_while_they_fail_at_random(
     seed: int, make_jury: Make, endpoint: Any, other: Any, wire: Any
 ) -> None:
