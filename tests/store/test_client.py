@@ -128,9 +128,11 @@ def test_types_of_columns_are_asked_for_once_and_may_change(filled: Store, monke
     asked: list[str] = []
     ask = filled._client.create_insert_context
 
-    def counted(table: str, columns: list[str]) -> Any:
-        asked.append(table)
-        return ask(table, columns)
+    def counted(
+        table: str, columns: list[str], database: Any = None, types: Any = None, *more: Any, **rest: Any
+    ) -> Any:
+        asked.extend([table] if types is None else [])
+        return ask(table, columns, database, types, *more, **rest)
 
     monkeypatch.setattr(filled._client, "create_insert_context", counted)
     filled.insert("t", [{"id": 1, "small": 1}])
