@@ -31,8 +31,9 @@ PARTITION BY toDate(Timestamp)
 ORDER BY (ServiceName, SpanName, toStartOfHour(Timestamp), TraceId)
 TTL toDateTime(Timestamp) + INTERVAL 30 DAY
 -- A part of one insert would have a file and a sync for each column: 126 of them, and a quarter of an insert's CPU time.
--- The next two keep a merge from taking some hundred MB: design/0013-ingest-cost.md.
-SETTINGS min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+-- The next two keep a merge from taking some hundred MB, and the one after them moves a row three times, not four or five:
+-- design/0013-ingest-cost.md.
+SETTINGS min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, min_parts_to_merge_at_once = 8, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE TABLE otel_traces_trace_id_ts (
     TraceId String CODEC(ZSTD(1)),
@@ -73,4 +74,4 @@ PARTITION BY toDate(TimestampTime)
 PRIMARY KEY (ServiceName, TimestampTime)
 ORDER BY (ServiceName, TimestampTime, Timestamp)
 TTL TimestampTime + INTERVAL 30 DAY
-SETTINGS min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, min_parts_to_merge_at_once = 8, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;

@@ -78,7 +78,7 @@ PARTITION BY toDate(hour)
 ORDER BY (hour, trace_id, span_id, project)
 TTL toDate(hour) + INTERVAL 30 DAY
 -- Rows are wide and read by id: small granules keep a look-up from dragging in thousands of neighbours' texts.
-SETTINGS index_granularity = 256, min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS index_granularity = 256, min_bytes_for_wide_part = 268435456, min_columns_to_activate_adaptive_write_buffer = 1, merge_max_block_size_bytes = 2097152, min_parts_to_merge_at_once = 8, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 -- The order calls arrived in: what an evaluator or a "newest first" page reads, so that their cost grows with the
 -- rows they ask for and not with the table.

@@ -35,7 +35,7 @@ CREATE TABLE llm_trace_pieces (
 PARTITION BY toDate(received_at)
 ORDER BY received_at
 TTL toDate(received_at) + INTERVAL 30 DAY
-SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
+SETTINGS min_parts_to_merge_at_once = 8, ttl_only_drop_parts = 1, non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW llm_trace_pieces_mv TO llm_trace_pieces AS
 SELECT now64(3) AS received_at, reinterpretAsInt64(cityHash64(p.trace_id, p.project)) AS trace_key,

@@ -9,12 +9,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+from watchglass_store.errors import StoreError
 from watchglass_store.server.problems import Problem
 from watchglass_store.sql import quote_name, quote_string
 
 MAX_SESSIONS = 256
 MAX_SESSION_TIMEOUT_S = 3600.0
+_SERVER_SETTINGS = {
+    # Two merges at a time, not four, which would hold 100 MB more and take the cores from whoever asks.
+    "background_pool_size": "2",
+    "background_merges_mutations_concurrency_ratio": "1",
+}
+"""What the engine is opened with; chDB takes a server's settings behind the path, as a URL has its query."""
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -43,8 +51,14 @@ class Engine:
     """Owns a chDB path. A handle costs about 0.2 ms, so each request has its own: settings and USE die with it."""
 
     def __init__(self, path: Path, database: str) -> None:
-        """Open the path, creating it and the database when absent."""
-        self._path = str(path)
+        """Open the path, creating it and the database when absent.
+
+        Raises:
+            StoreError: A '?' in the path, after which chDB would read settings.
+        """
+        if "?" in str(path):
+            raise StoreError(f"{path}: the embedded store cannot be under a name with '?'; choose another directory")
+        self._path = f"{path}?{urlencode(_SERVER_SETTINGS)}"
         self.directory = path.parent
         self._root = _open(self._path)
         self._sessions: dict[tuple[str, str], _Session] = {}

@@ -170,3 +170,20 @@ def test_damaged_passwords_are_named(text: str, tmp_path: Path) -> None:
 def test_no_owner_yet_says_what_to_start(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="watchglass up"):
         connect(StoreConfig(), tmp_path)
+
+
+def test_two_merges_run_at_a_time(server: EmbeddedServer) -> None:
+    # Four, which is the engine's own choice, hold 100 MB more beside ingest (design/0013).
+    store = connect(server.config, server.data_dir)
+    names = {"background_pool_size": "2", "background_merges_mutations_concurrency_ratio": "1"}
+    rows = store.query(
+        "SELECT name, value FROM system.server_settings WHERE name IN {names:Array(String)}", {"names": list(names)}
+    )
+    assert {row["name"]: row["value"] for row in rows} == names
+    store.close()
+
+
+def test_a_directory_that_would_be_read_as_settings_is_refused(tmp_path: Path, free_ports: Callable[[], int]) -> None:
+    server = EmbeddedServer(StoreConfig(port=free_ports()), tmp_path / "what?path=/etc")
+    with pytest.raises(StoreError, match=r"cannot be under a name with '\?'"):
+        server.start()
