@@ -10,28 +10,29 @@ pytestmark = pytest.mark.browser
 
 _FOLDER = os.environ.get("SCREENSHOTS_DIR")
 _WIDE = {"viewport": {"width": 1480, "height": 1000}}
-_PHONE = {"viewport": {"width": 400, "height": 880}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+_PHONE = {"viewport": {"width": 400, "height": 880}, "is_mobile": True, "has_touch": True}
+_PHONE |= {"device_scale_factor": 2} if _FOLDER else {}
 
 
-def _shoot(page, folder, name):
+def _shoot(tab, name):
     """Draw the whole page: Streamlit scrolls inside it, so the window is made as high as its content."""
+    page = tab.page
     size = page.viewport_size
     height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight + 60")
     page.set_viewport_size({"width": size["width"], "height": max(700, min(int(height), 2200))})
-    page.wait_for_timeout(2500 if _FOLDER else 300)
-    target = folder / f"{name}.png"
-    page.screenshot(path=target)
-    page.set_viewport_size(size)
+    tab.idle()
     if _FOLDER:
+        page.wait_for_timeout(2500)
+        target = Path(_FOLDER).resolve() / f"{name}.png"
+        page.screenshot(path=target)
         Image.open(target).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
         assert target.stat().st_size < 300_000
-    return target
+    page.set_viewport_size(size)
 
 
 # axe-core opens every page in light and dark (test_accessibility.py): a run without pictures needs the phone only.
 @pytest.mark.parametrize("look", ["light", "dark", "phone"] if _FOLDER else ["phone"])
-def test_pages_look_as_they_should(open_tab, seeded, tmp_path, look):
-    folder = Path(_FOLDER).resolve() if _FOLDER else tmp_path
+def test_pages_look_as_they_should(open_tab, seeded, look):
     chat = next(call for call in reversed(seeded.seed.chats) if call["cost_usd"] and call["span_id"] in seeded.scored)
     addresses = {
         "overview": "/?range=24h&service=support-bot",
@@ -52,6 +53,6 @@ def test_pages_look_as_they_should(open_tab, seeded, tmp_path, look):
     tab = open_tab(**(_PHONE if look == "phone" else {**_WIDE, "color_scheme": look}))
     for name, address in addresses.items():
         page = tab.go(address)
-        assert _shoot(page, folder, f"{name}-{look}").exists()
+        _shoot(tab, f"{name}-{look}")
         assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
