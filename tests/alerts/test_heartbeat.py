@@ -122,7 +122,8 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
     clock = Clock((datetime.now(UTC) - timedelta(hours=1)).replace(minute=0, second=5, microsecond=0))
     install_views(store)
     key = create_key(store, project="self", scopes=["ingest"], name="beats", author="me", now=datetime.now(UTC))
-    collector = Collector(CollectorConfig(grpc_port=0, http_port=0, auth="required"), store, tmp_path)
+    quick = CollectorConfig(grpc_port=0, http_port=0, auth="required", segment_age_s=0.02, assembly=False)
+    collector = Collector(quick, store, tmp_path)
     collector.start()
     settings = {"type": "heartbeat", "url": switch.url, "collector_url": collector.http_url}
     config = AlertsConfig.model_validate(
@@ -133,7 +134,7 @@ def test_every_minute_that_works_is_a_ping_and_every_other_is_silence(
     pings = []
     try:
         engine = Engine(store, config, clock)
-        runner = Runner(store, EvaluatorsConfig(enabled=("response_length",), settle_s=0.5))
+        runner = Runner(store, EvaluatorsConfig(enabled=("response_length",), settle_s=0.05))
         engine._heartbeat.install()
         Heartbeat(store, config, clock).install()
         assert not Heartbeat(store, keyless, clock).run_once(), "the collector asks for a key"
@@ -159,7 +160,7 @@ def score(store: Store, runner: Runner, number: int) -> None:
         time.sleep(0.05)
     while store.query("SELECT uniqExact(trace_id) AS n FROM scores")[0]["n"] < number:
         assert time.monotonic() < end, "the beat was never scored"
-        time.sleep(0.1)
+        time.sleep(0.05)
         runner.run_once()
 
 

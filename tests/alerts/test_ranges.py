@@ -68,11 +68,12 @@ def test_slots_asked_together_say_what_each_says_alone(
         for model in ("m1", "m2"):
             add_calls(T0 + minute * MINUTE, 20, errors=dice.choice((0, 4, 9)), response_model=model)
     add_scores(store, dice)
-    for fields in TOGETHER:
+    for number, fields in enumerate(TOGETHER):
         rule = make_rule(**fields)
         assert is_asked_together(rule), fields
         times = [T0 + timedelta(seconds=step * rule.interval_s) for step in range(1, 25)]
-        for time, found in measure_slots(readonly_store, rule, times):
+        # Each slot is compared under a third of the rules: asked alone it costs as much as all of a rule together.
+        for time, found in list(measure_slots(readonly_store, rule, times))[number % 3 :: 3]:
             alone = SlotMeasures(store, time).measure(rule)
             assert isinstance(found, Measured)
             assert found.groups == alone.groups, (fields, time)
