@@ -94,10 +94,10 @@ def make_checkpoint(root: Path, name: str, tokenizer: Any) -> Path:
     return root / f"{name}.ckpt"
 
 
-def make_texts(count: int, tokenizer: Any) -> list[str]:
+def make_texts(count: int, passages: Sequence[str], tokenizer: Any) -> list[str]:
     """Cut passages to lengths as answers have them."""
     choice = random.Random(1)
-    ids = tokenizer(" ".join(corpus.passages("numpy", limit=400)), add_special_tokens=False, verbose=False)["input_ids"]
+    ids = tokenizer(" ".join(passages), add_special_tokens=False, verbose=False)["input_ids"]
     texts = []
     for _ in range(count):
         length = int(min(400, max(10, choice.lognormvariate(4.25, 0.9))))
@@ -217,6 +217,7 @@ def main() -> None:
     known = [*SHAPES, "minilm"]
     parser.add_argument("--models", default="roberta-base,xlm-roberta-base,minilm", help=f"of {', '.join(known)}")
     parser.add_argument("--texts", type=int, help="texts a round; 4096 on a GPU, 64 else")
+    parser.add_argument("--topic", default="numpy", help="the package whose docstrings are the texts")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--dtype", choices=("auto", "fp32", "bf16"), default="auto")
@@ -245,8 +246,9 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        tokenizer = make_tokenizer(root / "tokenizer", corpus.passages("numpy", limit=400))
-        texts = make_texts(options.texts or (4096 if device.name == "cuda" else 64), tokenizer)
+        passages = corpus.passages(options.topic, limit=400)
+        tokenizer = make_tokenizer(root / "tokenizer", passages)
+        texts = make_texts(options.texts or (4096 if device.name == "cuda" else 64), passages, tokenizer)
         for model in wanted:
             found = encoder(texts, options) if model == "minilm" else toxicity(model, root, tokenizer, texts, options)
             useful = found["ours"]["useful_gflops"] * 1e9

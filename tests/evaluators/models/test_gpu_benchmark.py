@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_it_prints_one_json_value_with_every_figure() -> None:
     command = [sys.executable, "benchmarks/gpu.py", "--models", "tiny", "--texts", "4", "--rounds", "1"]
+    command += ["--topic", "click"]
     printed = subprocess.check_output(
         [*command, "--device", "cpu", "--dtype", "fp32", "--threads", "1", "--peak-tflops", "0.1"], cwd=ROOT, text=True
     )
