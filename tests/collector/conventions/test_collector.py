@@ -31,10 +31,11 @@ def test_the_collector_and_the_official_exporter_agree_about_every_client(
         CollectorConfig(http_port=free_ports(), grpc_port=free_ports(), assembly=False), converted, tmp_path
     )
     collector.start()
-    for payload in payloads:
-        url = f"{collector.http_url}/v1/{payload.signal}"
-        sent = httpx.post(url, content=payload.body, headers={"content-type": payload.content_type}, trust_env=False)
-        assert sent.status_code == 200, sent.text
+    with httpx.Client(base_url=collector.http_url, trust_env=False) as client:
+        for payload in payloads:
+            headers = {"content-type": payload.content_type}
+            sent = client.post(f"/v1/{payload.signal}", content=payload.body, headers=headers)
+            assert sent.status_code == 200, sent.text
     collector.stop()
     assert len(exported) > 10 * len(expected)
     assert converted.query(COMPARED) == exported
