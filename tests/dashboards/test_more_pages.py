@@ -12,6 +12,8 @@ from watchglass_dashboards.spool import waiting
 from watchglass_dashboards.ui.format import count
 from watchglass_store import Store
 from watchglass_store.queries import api_keys, dashboard_users, prices
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_people import count_people, people
 
 from .ledger_seed import ledger
 
@@ -189,3 +191,15 @@ def test_models_are_listed_with_their_price_and_those_without_one_stand_first(vi
 @pytest.fixture
 def fresh(editor_config, store: Store):
     return editor_config, store
+
+
+@pytest.mark.parametrize(("order", "key"), [
+    ("newest", lambda row: -row["last_ms"]), ("most calls", lambda row: -row["n_calls"]),
+    ("most errors", lambda row: -row["n_errors"]), ("dearest", lambda row: -(row["total_cost_usd"] or 0)),
+])  # fmt: skip
+def test_a_page_of_people_is_that_part_of_the_whole_list(seeded, seeded_reader, order, key):
+    scope = Scope(seeded.seed.now - timedelta(hours=40), seeded.seed.now)
+    whole = people(seeded_reader, scope, "user_id", order=order, limit=1000, offset=0)
+    assert len(whole) == count_people(seeded_reader, scope, "user_id") == len({row["id"] for row in whole}) > 60
+    assert whole == sorted(whole, key=lambda row: (key(row), row["id"]))
+    assert people(seeded_reader, scope, "user_id", order=order, limit=20, offset=30) == whole[30:50]

@@ -127,7 +127,8 @@ def _sources(now: datetime) -> None:
         for source in found
     ]
     config = st.column_config
-    with card("What clients leave out", "share of the calls that should have it, last 24 h, newest 50,000 calls",
+    looked_at = f"newest {source_queries.OF_ONE} of each service and operation"
+    with card("What clients leave out", f"share of the calls that should have it, last 24 h, {looked_at}",
               rows=shown, key="sources"):  # fmt: skip
         if not shown:
             nothing("No call in the last 24 hours.")
@@ -142,7 +143,7 @@ def _sources(now: datetime) -> None:
                 "service": config.TextColumn("Service", pinned=True),
                 "client": config.TextColumn("Client"),
                 "convention": config.TextColumn("Convention"),
-                "calls": config.NumberColumn("Calls", format="localized"),
+                "calls": config.NumberColumn("Calls seen", format="localized"),
                 "last": config.DatetimeColumn("Last", format="distance"),
                 **{field: config.NumberColumn(f"no {field}", format="%.0f %%") for field in fields},
             },

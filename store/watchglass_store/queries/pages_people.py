@@ -9,10 +9,10 @@ Who = Literal["conversation_id", "user_id"]
 _MODEL = "if(response_model != '', response_model, request_model)"
 Order = Literal["newest", "most calls", "most errors", "dearest"]
 _ORDERS: dict[Order, str] = {
-    "newest": "last_ms DESC",
-    "most calls": "n_calls DESC",
-    "most errors": "n_errors DESC",
-    "dearest": "total_cost_usd DESC NULLS LAST",
+    "newest": "max(start_time) DESC",
+    "most calls": "count() DESC",
+    "most errors": "countIf(error_type != '') DESC",
+    "dearest": "sumIf(cost_usd, usage_counted = 1) DESC NULLS LAST",
 }
 
 
@@ -50,8 +50,13 @@ def people(
                sumIf(cost_usd, usage_counted = 1) AS total_cost_usd,
                toUnixTimestamp64Milli(toDateTime64(min(start_time), 3)) AS first_ms,
                toUnixTimestamp64Milli(toDateTime64(max(start_time), 3)) AS last_ms
-        FROM llm_calls WHERE {where}
-        GROUP BY id ORDER BY {_ORDERS[order]}, id LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+        FROM llm_calls
+        WHERE {where} AND {who} IN (
+            -- Whom the page shows is found out first: of all the others only what they are ordered by is worked out.
+            SELECT {who} FROM llm_calls WHERE {where}
+            GROUP BY {who} ORDER BY {_ORDERS[order]}, {who} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+        )
+        GROUP BY id ORDER BY {_ORDERS[order]}, id
         """,
         {**parameters, "limit": limit, "offset": offset},
     )
@@ -61,7 +66,7 @@ def count_people(store: Store, scope: Scope, who: Who, *, search: str = "") -> i
     """How many conversations or users there are; 10,001 means "more than 10,000"."""
     where, parameters = _where(scope, who, search)
     rows = store.query(
-        f"SELECT toInt64(count()) AS n FROM (SELECT {who} FROM llm_calls WHERE {where} GROUP BY {who} LIMIT 10001)",
+        f"SELECT toInt64(count()) AS n FROM (SELECT DISTINCT {who} FROM llm_calls WHERE {where} LIMIT 10001)",
         parameters,
     )
     return int(rows[0]["n"])

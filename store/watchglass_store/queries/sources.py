@@ -6,8 +6,9 @@ from datetime import datetime
 from watchglass_store import Store
 from watchglass_store.queries.pages import milliseconds
 
-NEWEST = 50_000
-"""Calls looked at, the newest first: what a client leaves out does not take more than that to see."""
+NEWEST, OF_ONE = 50_000, 300
+"""Calls looked at: of the newest the newest of each service and operation, so that a busy service hides no other. What a
+client leaves out takes no more than that to see, and the texts of each must be read."""
 
 # Field -> (which calls are expected to have it, how to tell that this one has not).
 _ANSWERED = "error_type = '' AND operation_name IN ('chat', 'text_completion', 'generate_content')"
@@ -37,7 +38,7 @@ class Source:
         scope: The instrumentation scope; '' where spans have none or are gone already.
         sdk: `telemetry.sdk.name` and `telemetry.sdk.language` of the resource: `opentelemetry python`.
         convention: The convention that read the spans.
-        calls: Among the newest `NEWEST`.
+        calls: Among those looked at (`NEWEST`, `OF_ONE`).
         last_received: When the newest of them came.
         missing: Field -> share, 0 to 1, of the calls that should have it and do not; None where no call should have it.
     """
@@ -65,9 +66,11 @@ def sources(store: Store, since: datetime) -> list[Source]:
     rows = store.query(
         f"""
         WITH newest AS (
-            SELECT hour, trace_id, span_id, project, start_time FROM llm_calls_by_time
-            WHERE received_at >= fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
-            ORDER BY received_at DESC LIMIT {NEWEST})
+            SELECT hour, trace_id, span_id, project, start_time FROM (
+                SELECT * FROM llm_calls_by_time
+                WHERE received_at >= fromUnixTimestamp64Milli({{since_ms:Int64}}, 'UTC')
+                ORDER BY received_at DESC LIMIT {NEWEST})
+            ORDER BY received_at DESC LIMIT {OF_ONE} BY service_name, operation_name)
         SELECT c.service_name AS service_name, s.scope AS scope, s.sdk AS sdk, c.convention AS convention,
             toInt64(count()) AS calls, max(c.received_at) AS last_received, {shares}
         FROM (

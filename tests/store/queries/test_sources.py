@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from watchglass_store.queries.sources import sources
+from watchglass_store.queries.sources import OF_ONE, sources
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -70,3 +70,12 @@ def test_a_failed_call_misses_nothing(store):
 def test_only_what_came_since(store):
     store.insert("llm_call_parts", [call(0)])
     assert sources(store, NOW + timedelta(seconds=1)) == []
+
+
+def test_a_busy_service_hides_no_other(store):
+    quiet = [{**call(f"q{n}", service_name="quiet"), "received_at": NOW - timedelta(minutes=5)} for n in range(2)]
+    store.insert("llm_call_parts", quiet)
+    store.insert("llm_call_parts", [call(n) for n in range(OF_ONE + 20)])
+    busy, rare = sources(store, NOW - timedelta(hours=1))
+    assert (busy.service_name, busy.calls) == ("shop", OF_ONE)
+    assert (rare.service_name, rare.calls) == ("quiet", 2)
