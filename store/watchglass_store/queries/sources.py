@@ -7,7 +7,7 @@ from watchglass_store import Store
 from watchglass_store.queries.pages import milliseconds
 
 NEWEST, OF_ONE = 50_000, 300
-"""Calls looked at: of the newest the newest of each service and operation, so that a busy service hides no other. What a
+"""Calls looked at: of the newest those of each service and operation, so that a busy service hides no other. What a
 client leaves out takes no more than that to see, and the texts of each must be read."""
 
 # Field -> (which calls are expected to have it, how to tell that this one has not).
