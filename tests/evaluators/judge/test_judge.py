@@ -445,8 +445,8 @@ class TestBudget:
     def test_the_budget_is_kept_with_concurrency_and_across_restarts(
         self, make_judge: Make, endpoint: Any, clock: Any, store: Store
     ) -> None:
-        budget = 0.06
-        calls = [call(i) for i in range(120)]
+        budget = 0.12
+        calls = [call(i) for i in range(240)]
         for _ in range(3):  # each a new life
             assert "has no room" in self.spend(make_judge(daily_budget_usd=budget, concurrency=8), calls)
             assert endpoint.billed_usd <= budget
