@@ -101,7 +101,8 @@ def watchglass(inbox: tuple[Inbox, int], model: str, free_ports: Callable[[], in
             "traces_url": "",
         },
         # Only so that nobody waits for what takes a minute by default.
-        "EVALUATORS__SETTLE_S": 0, "EVALUATORS__POLL_S": 0.5, "ALERTS__SETTLE_S": 1, **ports,
+        "COLLECTOR__ASSEMBLY_SETTLE_S": 0.5, "COLLECTOR__SEGMENT_AGE_S": 0.1, "EVALUATORS__SETTLE_S": 0,
+        "EVALUATORS__POLL_S": 0.5, "ALERTS__SETTLE_S": 1, **ports,
     }  # fmt: skip
     variables = {f"WATCHGLASS_{name}": json.dumps(value) for name, value in settings.items()}
     log = tmp_path / "log"
@@ -139,7 +140,7 @@ class Walk:
 
     def idle(self) -> None:
         self.page.wait_for_selector('[data-testid="stHeading"]')
-        self.page.wait_for_timeout(500)
+        self.page.wait_for_timeout(200)
         self.page.wait_for_function(
             "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
             " && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
@@ -293,7 +294,7 @@ def test_from_an_empty_store_to_an_alert_by_mail(walk: Walk, inbox: tuple[Inbox,
     run(snippet, tmp_path)
 
     def judged() -> bool:
-        page.wait_for_timeout(3000)
+        page.wait_for_timeout(1000)
         page.reload()
         walk.idle()
         return page.get_by_text("This judge has said nothing yet.").count() == 0

@@ -23,7 +23,7 @@ import pytest
 from watchglass_store import Store, StoreConfig
 
 FIRST_SEED = int(os.environ.get("WATCHGLASS_EVALUATOR_SEED", "1"))
-SEEDS = int(os.environ.get("WATCHGLASS_EVALUATOR_SEEDS", "2"))
+SEEDS = int(os.environ.get("WATCHGLASS_EVALUATOR_SEEDS", "1"))
 BUDGET_S = float(os.environ.get("WATCHGLASS_EVALUATOR_SECONDS", "36000"))
 REPORT = os.environ.get("WATCHGLASS_EVALUATOR_REPORT", "")
 

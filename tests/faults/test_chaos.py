@@ -21,7 +21,7 @@ from .fault_points import POINTS
 
 # Read at import: an autouse fixture clears WATCHGLASS_* before each test.
 FIRST_SEED = int(os.environ.get("WATCHGLASS_FAULTS_SEED", "1"))
-SEEDS = int(os.environ.get("WATCHGLASS_FAULTS_SEEDS", "3"))
+SEEDS = int(os.environ.get("WATCHGLASS_FAULTS_SEEDS", "2"))
 REPORT = os.environ.get("WATCHGLASS_FAULTS_REPORT", "")
 
 

@@ -24,7 +24,7 @@ from watchglass_store import Store, StoreConfig, StoreError, connect
 
 # Read at import: an autouse fixture clears WATCHGLASS_* before each test.
 SEED = int(os.environ.get("WATCHGLASS_FAULTS_SEED", "20261121"))
-KILLS = int(os.environ.get("WATCHGLASS_FAULTS_KILLS", "4"))
+KILLS = int(os.environ.get("WATCHGLASS_FAULTS_KILLS", "2"))
 SPANS_PER_REQUEST = 5
 SENDERS = 4
 PAUSE_S = 0.01

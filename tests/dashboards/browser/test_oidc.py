@@ -43,15 +43,28 @@ def guarded(provider, seeded, tmp_path_factory):
     assert SECRET not in dashboard.log()
 
 
+@pytest.fixture(scope="module")
+def only_tab(browser, guarded):
+    """The tab that visitors share, one after the other."""
+    shared = Tab(browser, guarded.url)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def visit(browser, guarded, provider):
-    """visit(person, **changes of the token) -> a tab of a browser of its own, after *Log in*."""
-    tabs = []
+def stranger(only_tab):
+    """A tab whose browser knows neither the dashboard nor the provider."""
+    only_tab.page.context.clear_cookies()
+    return only_tab
+
+
+@pytest.fixture
+def visit(stranger, guarded, provider):
+    """visit(person, **changes of the token) -> the stranger's tab, after *Log in*."""
 
     def go(person, **changes):
         provider.person, provider.changes, provider.signs_with = person, changes, provider.key
-        tab = Tab(browser, guarded.url)
-        tabs.append(tab)
+        tab = stranger
         page = tab.go("/settings")
         page.get_by_text("Log in with your organisation's account.").wait_for()
         assert page.get_by_role("link", name="Traces").count() == 0
@@ -60,9 +73,7 @@ def visit(browser, guarded, provider):
         page.wait_for_selector('[data-testid="stHeading"]')
         return tab
 
-    yield go
-    for tab in tabs:
-        tab.close()
+    return go
 
 
 def person(name, *groups):
@@ -116,14 +127,14 @@ def test_who_has_no_role_or_whose_time_is_over_sees_nothing(visit, who, changes,
 
 
 @pytest.mark.parametrize("wrong", ["nonce", "aud", "exp", "key"])
-def test_a_token_that_is_not_for_us_logs_nobody_in(visit, browser, guarded, provider, wrong):
+def test_a_token_that_is_not_for_us_logs_nobody_in(stranger, guarded, provider, wrong):
     from joserfc.jwk import RSAKey
 
     claims = {"nonce": "other", "aud": "other-app", "exp": int(time.time()) - 3600}
     provider.person = person("ada", "llm-admins")
     provider.changes = {wrong: claims[wrong]} if wrong in claims else {}
     provider.signs_with = RSAKey.generate_key(2048, {"kid": "one"}) if wrong == "key" else provider.key
-    tab = Tab(browser, guarded.url)
+    tab = stranger
     page = tab.go("/traces")
     page.get_by_role("button", name="Log in with your organisation").click()
     page.wait_for_url(lambda url: url.startswith(guarded.url) and "/traces" not in url)
@@ -131,4 +142,3 @@ def test_a_token_that_is_not_for_us_logs_nobody_in(visit, browser, guarded, prov
     assert "Traceback" not in page.content()
     tab.go("/traces")
     page.get_by_text("Log in with your organisation's account.").wait_for()
-    tab.close()
