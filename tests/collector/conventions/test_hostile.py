@@ -130,7 +130,7 @@ def test_a_broken_clock_cannot_block_everybody(converted: Store) -> None:
             "SpanId": f"{year}{day:02d}".ljust(16, "0"),
             "SpanAttributes": {"gen_ai.operation.name": "chat"},
         }
-        for year in range(1971, 2100)
+        for year in range(1971, 2100, 4)
         for day in (1, 2)
     ]
     settings = {"max_partitions_per_insert_block": "0"}  # otel_traces itself is partitioned by the clients' clocks
