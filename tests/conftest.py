@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,12 +30,21 @@ ROOM_BYTES: Final = 4 * 1024**3
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Temporary files in memory where there is room, unless TMPDIR says where: most of a small insert is its files."""
-    if "TMPDIR" in os.environ or not IN_MEMORY.is_dir() or shutil.disk_usage(IN_MEMORY).free < ROOM_BYTES:
+    """Temporary files in memory where there is room, unless TMPDIR says where: most of a small insert is its files.
+
+    And bytecode there, where Python is told to keep none: each process would compile all that it imports.
+    """
+    is_apart = "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free >= ROOM_BYTES
+    if not is_apart and not sys.dont_write_bytecode:
         return
-    folder = tempfile.mkdtemp(prefix="wg-", dir=IN_MEMORY)
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
+    folder = tempfile.mkdtemp(prefix="wg-", dir=IN_MEMORY if is_apart else None)
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    if is_apart:
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+    if sys.dont_write_bytecode:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = f"{folder}/bytecode"
+        sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
