@@ -2,12 +2,16 @@
 
 import math
 import random
+from collections import Counter
+from datetime import timedelta
 
 import pytest
 
 from watchglass_dashboards.ui.comparison import Compared, calls_compared, dot_rows, histogram_rows, scores_compared
 from watchglass_dashboards.ui.stats import difference_of_means, difference_of_shares
 from watchglass_dashboards.views.compare import verdict_line
+from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_compare import Sides, calls
 
 
 def test_shares_as_newcombe_published_them():
@@ -75,7 +79,17 @@ def test_calls_without_a_price_have_no_cost_to_compare():
 
 
 def test_shares_of_a_histogram_add_up_to_one_on_each_side():
-    counted = [{"is_b": 0, "at": 0, "calls": 3}, {"is_b": 0, "at": 16, "calls": 1}, {"is_b": 1, "at": 16, "calls": 7}]
-    rows = histogram_rows(counted, 16, ("A", "B"))
+    rows = histogram_rows(([(0, 3), (16, 1)], [(16, 7)]), 16, ("A", "B"))
     assert sum(row["share"] for row in rows if row["side"] == "A") == pytest.approx(1)
     assert (rows[1]["low"], rows[1]["side"], rows[2]["share"]) == (pytest.approx(10), "A", 1)
+
+
+def test_every_successful_call_of_a_side_is_in_its_histogram(seeded, seeded_reader):
+    scope = Scope(seeded.seed.now - timedelta(hours=40), seeded.seed.now)
+    both = calls(seeded_reader, scope, Sides("model", "gpt-4.1-mini", "claude-sonnet-4.5"))
+    for is_b, model in enumerate(("gpt-4.1-mini", "claude-sonnet-4.5")):
+        chats = [
+            chat for chat in seeded.seed.chats if chat["response_model"] == model and chat["start_time"] >= scope.start
+        ]
+        found = [math.floor(16 * math.log10(chat["duration_s"])) for chat in chats if not chat["error_type"]]
+        assert both[bool(is_b)]["latencies"] == sorted(Counter(found).items())

@@ -110,16 +110,18 @@ def dot_rows(compared: Sequence[Compared]) -> list[dict[str, Any]]:
     return rows
 
 
-def histogram_rows(counted: Sequence[dict[str, Any]], per_decade: int, names: tuple[str, str]) -> list[dict[str, Any]]:
-    """Rows of `pages_compare.latencies` as `interval_charts.two_histograms` takes them."""
-    totals = {side: sum(row["calls"] for row in counted if bool(row["is_b"]) is side) for side in (False, True)}
+def histogram_rows(
+    sides: Sequence[Sequence[tuple[int, int]]], per_decade: int, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The `latencies` of each side of `pages_compare.calls` as `interval_charts.two_histograms` takes them."""
     return [
         {
-            "low": 10 ** (row["at"] / per_decade),
-            "high": 10 ** ((row["at"] + 1) / per_decade),
-            "share": row["calls"] / totals[bool(row["is_b"])],
-            "calls": row["calls"],
-            "side": names[bool(row["is_b"])],
+            "low": 10 ** (at / per_decade),
+            "high": 10 ** ((at + 1) / per_decade),
+            "share": calls / sum(n for _, n in counted),
+            "calls": calls,
+            "side": name,
         }
-        for row in counted
+        for counted, name in zip(sides, names, strict=True)
+        for at, calls in counted
     ]

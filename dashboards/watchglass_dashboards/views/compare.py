@@ -39,7 +39,7 @@ def page() -> None:
     if sides is None:
         return
     with st.skeleton(height=400):
-        both = read(queries.calls, scope, sides)
+        both = read(queries.calls, scope, sides, _PER_DECADE)
     if len(both) < 2:
         nothing("One of the two has no calls in this time range. Choose a longer one, or two others.")
         return
@@ -54,7 +54,7 @@ def page() -> None:
     shown = number_rows(compared)
     with right, card("Numbers", "means of each side", rows=shown, key="numbers"):
         _numbers(shown)
-    found = histogram_rows(read(queries.latencies, scope, sides, _PER_DECADE), _PER_DECADE, ("A", "B"))
+    found = histogram_rows((both[False]["latencies"], both[True]["latencies"]), _PER_DECADE, ("A", "B"))
     with card("Latency", "seconds of successful calls, on a logarithmic scale", rows=found, key="latencies"):
         if found:
             spec = interval_charts.two_histograms(found, ("A", "B"), ink(), height=charts.HEIGHT)

@@ -90,10 +90,11 @@ MEASURES: dict[str, str] = {
 }
 
 
-def calls(store: Store, scope: Scope, sides: Sides) -> dict[bool, dict[str, Any]]:
+def calls(store: Store, scope: Scope, sides: Sides, per_decade: int = 16) -> dict[bool, dict[str, Any]]:
     """Sums of both sides: False -> a, True -> b; a side without calls is missing.
 
-    Each has n_calls, n_errors, and for each of `MEASURES` its n_, mean_ and variance_ (of the sample).
+    Each has n_calls, n_errors, for each of `MEASURES` its n_, mean_ and variance_ (of the sample), and latencies: pairs
+    of the floor of log10 of the seconds times `per_decade`, and how many successful calls took so long, ascending.
     """
     where, parameters = _calls_where(scope, sides)
     sums = ", ".join(
@@ -104,14 +105,16 @@ def calls(store: Store, scope: Scope, sides: Sides) -> dict[bool, dict[str, Any]
     rows = store.query(
         f"""
         SELECT assumeNotNull(side) AS is_b, toInt64(count()) AS n_calls, toInt64(countIf(error_type != '')) AS n_errors,
-               {sums}
+               {sums},
+               sumMapIf([toInt16(floor(log10(latency) * {{per_decade:UInt8}}))], [1::UInt64], latency > 0) AS found,
+               arrayZip(found.1, found.2) AS latencies
         FROM (
             SELECT {sides.expression("start_time", _MODEL)} AS side, error_type, {columns}
             FROM llm_calls WHERE {where}
         )
         WHERE side IS NOT NULL GROUP BY is_b
         """,
-        parameters,
+        {**parameters, "per_decade": per_decade},
     )
     return {bool(row["is_b"]): row for row in rows}
 
@@ -148,23 +151,6 @@ def _side_by_call(where: str) -> str:
     of = f"SELECT trace_id, span_id, key_project FROM llm_calls WHERE {where} AND {_RELEASE}"
     chosen = [f"(trace_id, span_id, project) IN ({of} = {{side_{side}:String}})" for side in ("b", "a")]
     return f"multiIf({chosen[0]}, 1, {chosen[1]}, 0, NULL)"
-
-
-def latencies(store: Store, scope: Scope, sides: Sides, per_decade: int = 16) -> list[dict[str, Any]]:
-    """Successful calls by latency: is_b, at (floor of log10 of the seconds, times `per_decade`), calls."""
-    where, parameters = _calls_where(scope, sides)
-    return store.query(
-        f"""
-        SELECT assumeNotNull(side) AS is_b, toInt64(floor(log10(duration_s) * {{per_decade:UInt8}})) AS at,
-               toInt64(count()) AS calls
-        FROM (
-            SELECT {sides.expression("start_time", _MODEL)} AS side, duration_s
-            FROM llm_calls WHERE {where} AND error_type = '' AND duration_s > 0
-        )
-        WHERE side IS NOT NULL GROUP BY is_b, at ORDER BY is_b, at LIMIT 1000
-        """,
-        {**parameters, "per_decade": per_decade},
-    )
 
 
 def _calls_where(scope: Scope, sides: Sides) -> tuple[str, dict[str, Any]]:
