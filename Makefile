@@ -67,8 +67,8 @@ bench-drift: $(VENV)/.dev  ## False-alarm and power tables; EVIDENTLY=/path/to/p
 metrics: $(VENV)/.dev  ## Reference metrics beside sacreBLEU and rouge-score on 10,000 pairs
 	WATCHGLASS_PAIRS=10000 $(BIN)/python -m pytest tests/evaluators/library/test_same_numbers.py --timeout 3600
 
-faults: $(VENV)/.dev  ## 200 seeds of the fault suite; the report goes to docs/crash-tests.md
-	WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_KILLS=10 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
+faults: $(VENV)/.dev  ## 200 seeds of the fault suite, on disk; the report goes to docs/crash-tests.md
+	TMPDIR=$${TMPDIR:-/tmp} WATCHGLASS_FAULTS_SEEDS=200 WATCHGLASS_FAULTS_KILLS=10 WATCHGLASS_FAULTS_REPORT=docs/crash-tests.md $(BIN)/python -m pytest tests/faults --timeout 36000
 
 faults-evaluators: $(VENV)/.dev  ## 200 seeds of the evaluators' faults; the report goes to docs/crash-tests-evaluators.md
 	WATCHGLASS_EVALUATOR_SEEDS=200 WATCHGLASS_EVALUATOR_REPORT=docs/crash-tests-evaluators.md $(BIN)/python -m pytest tests/evaluators/test_faults.py tests/evaluators/test_crashes.py tests/evaluators/judge/test_several_endpoints.py --timeout 36000
