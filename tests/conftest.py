@@ -38,7 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not is_apart and not sys.dont_write_bytecode:
         return
     folder = tempfile.mkdtemp(prefix="wg-", dir=IN_MEMORY if is_apart else None)
-    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    def remove() -> None:
+        sys.dont_write_bytecode = True  # what is imported at the very end would make it again
+        shutil.rmtree(folder, ignore_errors=True)
+
+    config.add_cleanup(remove)
     if is_apart:
         os.environ["TMPDIR"] = tempfile.tempdir = folder
     if sys.dont_write_bytecode:
