@@ -127,7 +127,7 @@ def _sources(now: datetime) -> None:
         for source in found
     ]
     config = st.column_config
-    looked_at = f"newest {source_queries.OF_ONE} of each service and operation"
+    looked_at = f"newest {format.count(source_queries.OF_ONE)} of each service and operation"
     with card("What clients leave out", f"share of the calls that should have it, last 24 h, {looked_at}",
               rows=shown, key="sources"):  # fmt: skip
         if not shown:

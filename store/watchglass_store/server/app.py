@@ -91,7 +91,9 @@ class Endpoint:
         async for piece in body:
             read += piece
             if len(read) > limit:
-                raise Problem(307, "QUERY_IS_TOO_LARGE", f"The statement is longer than {limit} bytes")
+                break
+        if len(read) > limit:  # also where all of it came in the pieces above
+            raise Problem(307, "QUERY_IS_TOO_LARGE", f"The statement is longer than {limit} bytes")
         try:
             text = read.decode()
         except UnicodeDecodeError:

@@ -79,6 +79,7 @@ def test_a_view_is_saved_found_again_and_forgotten(tab):
     page.get_by_role("button", name="Saved views").click()
     page.get_by_label("Name of what is shown now").fill("Failed today")
     page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Failed today").wait_for()
     tab.go("/traces?range=24h")
     page.get_by_role("button", name="Saved views").click()
     address = page.get_by_role("link", name="Failed today").get_attribute("href")
