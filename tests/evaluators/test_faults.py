@@ -221,8 +221,15 @@ def visible(store: Store, name: str) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def check(store: Store, answers: dict[tuple[str, str], str]) -> Counter[str]:
-    """Hold every score against what it must be."""
+GIVEN_UP = "quarantined: 3 workers died while they scored this call"
+
+
+def check(store: Store, answers: dict[tuple[str, str], str], kills: int) -> Counter[str]:
+    """Hold every score against what it must be.
+
+    A call that was in a batch and in a group with poison, and is tried alone while a kill comes from outside, has seen
+    three workers die as poison has, and is given up: at most one for each such kill.
+    """
     counts: Counter[str] = Counter()
     for name in ("touchy", "fragile", "hungry"):
         found = visible(store, name)
@@ -230,13 +237,19 @@ def check(store: Store, answers: dict[tuple[str, str], str]) -> Counter[str]:
         for call, text in answers.items():
             row, word = found[call], text.split()[1]
             reason = {
-                ("touchy", "poison"): "quarantined: 3 workers died while they scored this call",
+                ("touchy", "poison"): GIVEN_UP,
                 ("fragile", "raise"): "ValueError: cannot read this",
                 ("fragile", "nan"): "fragile: nan is not a number",
                 ("fragile", "range"): "fragile: 2000.0 is outside its range 0.0 to 1000.0",
             }.get((name, word), "")
+            if name == "touchy" and word != "poison" and row["error"] == GIVEN_UP:
+                counts["given up for a kill from outside"] += 1
+                reason = GIVEN_UP
             counts["terminal errors"] += bool(reason)
             assert (row["value"], row["error"]) == (None if reason else float(len(text)), reason), (name, text, row)
+    assert counts["given up for a kill from outside"] <= (
+        kills if any("poison" in text for text in answers.values()) else 0
+    )
     traces = Counter(trace for trace, _ in answers)
     steps = visible(store, "steps")
     assert {trace: row["value"] for (trace, _), row in steps.items()} == {t: float(n) for t, n in traces.items()}
@@ -277,12 +290,12 @@ def run_seed(store: Store, url: str, endpoint: Endpoint, worker: Worker, seed: i
     done = worker.run({"url": url, "judge": judge, "deaths": deaths})
     assert "problem" not in done, f"seed {seed}: {done}"
     assert endpoint.billed * COST_USD <= budget * done["days"], f"seed {seed}: the budget is exceeded"
-    counts = check(store, answers)
+    counts = check(store, answers, len(deaths))
     if is_small:  # What waits for money is scored when there is some.
         counts["waited for money"] = CALLS - len(visible(store, "judge_helpfulness"))
         endpoint.begin(seed + 1_000_000, 0.0, range(0))
         done = worker.run({"url": url, "judge": judge | {"daily_budget_usd": 100.0}, "deaths": []})
-        counts = check(store, answers) + Counter({"waited for money": counts["waited for money"]})
+        counts = check(store, answers, len(deaths)) + Counter({"waited for money": counts["waited for money"]})
     assert visible(store, "judge_helpfulness").keys() == answers.keys(), f"seed {seed}: the judge lost some"
     counts["lives that died"] = done["died"]
     counts["kills planned"] = len(deaths)
@@ -310,6 +323,7 @@ def test_no_score_is_lost_doubled_or_made_up(
 
 
 def report(seeds: int, total: Counter[str], faults: Counter[str], took_s: float) -> str:
+    outside = total["given up for a kill from outside"]
     lines = [
         "# Crash tests of the evaluators",
         "",
@@ -326,6 +340,7 @@ def report(seeds: int, total: Counter[str], faults: Counter[str], took_s: float)
         f"- Terminal errors: {total['terminal errors']}; unscored by the judge: {total['unscored by the judge']};",
         f"  waited for money, then judged: {total['waited for money']}",
         f"- Lives that died: {total['lives that died']}",
+        f"- Given up though they do not kill, since kills from outside hit them as poison's would: {outside}",
         "- Lost: 0. Shown twice: 0. Made up: 0. Budgets exceeded: 0.",
         "",
         "| what the endpoint answered | times |",
