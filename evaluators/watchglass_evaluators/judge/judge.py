@@ -6,10 +6,13 @@ all calls without a verdict wait.
 
 import hashlib
 import json
+import random
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 import httpx
 
@@ -34,6 +37,8 @@ TEST_CALL = Call(
 """Harmless, and easy to judge by any sensible rubric."""
 _WAVE = 4
 """Calls in a wave for each request under way at once: with more, a crash costs more; with fewer, threads wait."""
+_STEP_BACK_S: Final = (0.05, 0.2)
+"""Drawn anew by each worker, or they would meet again."""
 
 
 class Judge:
@@ -130,6 +135,10 @@ class Judge:
 
     def _reserve(self, wanted: Sequence[tuple[Call, float]]) -> list[Reservation]:
         reserved = self._ledger.reserve(wanted)
+        if not reserved and len(wanted) > 1:
+            # Workers that ask for much at one moment see each other's wishes and all step back: one may have room.
+            time.sleep(random.uniform(*_STEP_BACK_S))
+            reserved = self._ledger.reserve(wanted[:1])
         if not reserved:
             raise EvaluatorUnavailable(
                 f"{BUDGET_SPENT}: daily_budget_usd = {self._ledger.daily_budget_usd:g} has no room for another call "
