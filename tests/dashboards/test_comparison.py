@@ -86,7 +86,7 @@ def test_shares_of_a_histogram_add_up_to_one_on_each_side():
 
 def test_every_successful_call_of_a_side_is_in_its_histogram(seeded, seeded_reader):
     scope = Scope(seeded.seed.now - timedelta(hours=40), seeded.seed.now)
-    both = calls(seeded_reader, scope, Sides("model", "gpt-4.1-mini", "claude-sonnet-4.5"))
+    both = calls(seeded_reader, scope, Sides("model", "gpt-4.1-mini", "claude-sonnet-4.5"), 16)
     for is_b, model in enumerate(("gpt-4.1-mini", "claude-sonnet-4.5")):
         chats = [
             chat for chat in seeded.seed.chats if chat["response_model"] == model and chat["start_time"] >= scope.start

@@ -90,7 +90,7 @@ MEASURES: dict[str, str] = {
 }
 
 
-def calls(store: Store, scope: Scope, sides: Sides, per_decade: int = 16) -> dict[bool, dict[str, Any]]:
+def calls(store: Store, scope: Scope, sides: Sides, per_decade: int) -> dict[bool, dict[str, Any]]:
     """Sums of both sides: False -> a, True -> b; a side without calls is missing.
 
     Each has n_calls, n_errors, for each of `MEASURES` its n_, mean_ and variance_ (of the sample), and latencies: pairs
