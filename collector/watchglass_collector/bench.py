@@ -50,6 +50,7 @@ _ROLLUPS: Final = {
     "llm_trace_pieces_mv": ("llm_call_parts", "llm_trace_pieces"),
     "llm_calls_by_time_mv": ("llm_call_parts", "llm_calls_by_time"),
     "llm_calls_1m_mv": ("llm_call_parts", "llm_calls_1m"),
+    "llm_figure_parts_mv": ("llm_call_parts", "llm_figure_parts"),
 }
 """Views from the tables that the path in Python fills: from where, and to where."""
 _FINISHED: Final = """

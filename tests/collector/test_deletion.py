@@ -44,7 +44,14 @@ def score(store: Store, trace_id: bytes) -> None:
 
 def rows(store: Store, trace_id: bytes) -> dict[str, int]:
     counted = {}
-    for table in ("otel_traces", "otel_traces_trace_id_ts", "llm_call_parts", "llm_calls_by_time", "scores"):
+    for table in (
+        "otel_traces",
+        "otel_traces_trace_id_ts",
+        "llm_call_parts",
+        "llm_figure_parts",
+        "llm_calls_by_time",
+        "scores",
+    ):
         column = "TraceId" if table.startswith("otel") else "trace_id"
         sql = f"SELECT count() AS n FROM {table} WHERE {column} = {{id:String}}"
         counted[table] = int(store.query(sql, {"id": trace_id.hex()})[0]["n"])

@@ -14,7 +14,8 @@ def synced_tables(store: Store) -> set[str]:
 def test_whatever_a_segment_ends_in_is_synced(store: Store) -> None:
     install_views(store)
     raw = {"otel_traces", "otel_logs", "otel_traces_trace_id_ts"}
-    assert {*raw, "llm_call_parts", "llm_calls_by_time", "llm_calls_1m", "scores"} <= synced_tables(store)
+    calls = {"llm_call_parts", "llm_figure_parts", "llm_calls_by_time", "llm_calls_1m"}
+    assert {*raw, *calls, "scores"} <= synced_tables(store)
     assert set_durability(store, "power") == []
 
 

@@ -36,7 +36,8 @@ def test_the_engine_reads_every_statement(store: Store) -> None:
 
 
 def test_what_is_big_is_spread_by_trace() -> None:
-    by_trace = {"otel_traces", "otel_traces_trace_id_ts", "otel_logs", "llm_call_parts", "llm_calls_by_time", "scores"}
+    raw, calls = {"otel_traces", "otel_traces_trace_id_ts", "otel_logs"}, {"llm_call_parts", "llm_figure_parts"}
+    by_trace = {*raw, *calls, "llm_calls_by_time", "scores"}
     for name in by_trace:
         assert HERE.sharded[name] in ("cityHash64(TraceId)", "cityHash64(trace_id)")
     assert HERE.sharded["llm_calls_1m"] == HERE.sharded["otel_metrics_sum"] == "rand()"

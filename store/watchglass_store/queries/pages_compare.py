@@ -72,7 +72,7 @@ def _releases(store: Store, scope: Scope, limit: int) -> list[str]:
     where, parameters = conditions(scope, "start_time", model=f"({_MODEL})")
     rows = store.query(
         f"""
-        SELECT {_RELEASE} AS choice FROM llm_calls AS c WHERE {where} AND {HOURS} AND service_version != ''
+        SELECT {_RELEASE} AS choice FROM llm_figures AS c WHERE {where} AND {HOURS} AND service_version != ''
         GROUP BY choice ORDER BY min(c.start_time) DESC, choice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -80,13 +80,13 @@ def _releases(store: Store, scope: Scope, limit: int) -> list[str]:
     return [row["choice"] for row in rows]
 
 
-#: Measure -> expression over a row of llm_calls, NULL where the call does not say.
+#: Measure -> expression over a row of llm_figures, NULL where the call does not say.
 MEASURES: dict[str, str] = {
     "latency": "if(error_type = '', duration_s, NULL)",
     "first_token": "time_to_first_token_s",
     "input_tokens": "if(usage_counted = 1, usage_input_tokens, NULL)",
     "output_tokens": "if(usage_counted = 1, usage_output_tokens, NULL)",
-    "cost": "if(usage_counted = 1, cost_usd, NULL)",
+    "cost": "counted_cost_usd",
 }
 
 
@@ -110,7 +110,7 @@ def calls(store: Store, scope: Scope, sides: Sides, per_decade: int) -> dict[boo
                arrayZip(found.1, found.2) AS latencies
         FROM (
             SELECT {sides.expression("start_time", _MODEL)} AS side, error_type, {columns}
-            FROM llm_calls WHERE {where}
+            FROM llm_figures WHERE {where}
         )
         WHERE side IS NOT NULL GROUP BY is_b
         """,
@@ -148,7 +148,7 @@ def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> lis
 
 def _side_by_call(where: str) -> str:
     """SQL on `scores`: the side that its call is on."""
-    of = f"SELECT trace_id, span_id, key_project FROM llm_calls WHERE {where} AND {_RELEASE}"
+    of = f"SELECT trace_id, span_id, key_project FROM llm_figures WHERE {where} AND {_RELEASE}"
     chosen = [f"(trace_id, span_id, project) IN ({of} = {{side_{side}:String}})" for side in ("b", "a")]
     return f"multiIf({chosen[0]}, 1, {chosen[1]}, 0, NULL)"
 

@@ -82,11 +82,11 @@ def spending_by_user(store: Store, scope: Scope, *, limit: int = 20) -> list[dic
     return store.query(
         f"""
         SELECT user_id AS user, toInt64(count()) AS n_calls,
-               toInt64(countIf(usage_counted = 1 AND cost_usd IS NULL)) AS n_unpriced,
+               toInt64(countIf(usage_counted = 1 AND counted_cost_usd IS NULL)) AS n_unpriced,
                toInt64(sumIf(ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0), usage_counted = 1))
                    AS n_tokens,
-               sumIf(cost_usd, usage_counted = 1) AS total_cost_usd
-        FROM llm_calls WHERE {where} AND {HOURS}
+               sum(counted_cost_usd) AS total_cost_usd
+        FROM llm_figures WHERE {where} AND {HOURS}
         GROUP BY user ORDER BY total_cost_usd DESC NULLS LAST, n_calls DESC, user LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},

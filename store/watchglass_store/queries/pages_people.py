@@ -8,11 +8,13 @@ from watchglass_store.queries.pages import HOURS, Scope, conditions
 Who = Literal["conversation_id", "user_id"]
 _MODEL = "if(response_model != '', response_model, request_model)"
 Order = Literal["newest", "most calls", "most errors", "dearest"]
+# Sums of fractions depend on the order of their parts by a last digit, and pages of a list must not.
+_COST = "round(sum(counted_cost_usd), 12)"
 _ORDERS: dict[Order, str] = {
     "newest": "max(start_time) DESC",
     "most calls": "count() DESC",
     "most errors": "countIf(error_type != '') DESC",
-    "dearest": "sumIf(cost_usd, usage_counted = 1) DESC NULLS LAST",
+    "dearest": f"{_COST} DESC NULLS LAST",
 }
 
 
@@ -46,14 +48,14 @@ def people(
                any(user_id) AS user, toInt64(count()) AS n_calls, toInt64(countIf(error_type != '')) AS n_errors,
                toInt64(sumIf(ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0), usage_counted = 1))
                    AS n_tokens,
-               toInt64(countIf(usage_counted = 1 AND cost_usd IS NULL)) AS n_unpriced,
-               sumIf(cost_usd, usage_counted = 1) AS total_cost_usd,
+               toInt64(countIf(usage_counted = 1 AND counted_cost_usd IS NULL)) AS n_unpriced,
+               {_COST} AS total_cost_usd,
                toUnixTimestamp64Milli(toDateTime64(min(start_time), 3)) AS first_ms,
                toUnixTimestamp64Milli(toDateTime64(max(start_time), 3)) AS last_ms
-        FROM llm_calls
+        FROM llm_figures
         WHERE {where} AND {who} IN (
             -- Whom the page shows is found out first: of all the others only what they are ordered by is worked out.
-            SELECT {who} FROM llm_calls WHERE {where}
+            SELECT {who} FROM llm_figures WHERE {where}
             GROUP BY {who} ORDER BY {_ORDERS[order]}, {who} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         )
         GROUP BY id ORDER BY {_ORDERS[order]}, id
@@ -66,7 +68,7 @@ def count_people(store: Store, scope: Scope, who: Who, *, search: str = "") -> i
     """How many conversations or users there are; 10,001 means "more than 10,000"."""
     where, parameters = _where(scope, who, search)
     rows = store.query(
-        f"SELECT toInt64(count()) AS n FROM (SELECT DISTINCT {who} FROM llm_calls WHERE {where} LIMIT 10001)",
+        f"SELECT toInt64(count()) AS n FROM (SELECT DISTINCT {who} FROM llm_figures WHERE {where} LIMIT 10001)",
         parameters,
     )
     return int(rows[0]["n"])
@@ -81,8 +83,11 @@ def turns_of(store: Store, scope: Scope, conversation: str, *, limit: int = 50) 
             SELECT toUnixTimestamp64Milli(toDateTime64(start_time, 3)) AS start_ms, trace_id, span_id, key_project,
                    substringUTF8(prompt_text, 1, 2000) AS prompt, substringUTF8(response_text, 1, 2000) AS answer,
                    {_MODEL} AS model, error_type, duration_s
-            FROM llm_calls WHERE {where} AND conversation_id = {{conversation:String}}
-            ORDER BY start_time DESC LIMIT {{limit:UInt32}}
+            FROM llm_calls WHERE (hour, trace_id, span_id, key_project) IN (
+                SELECT hour, trace_id, span_id, key_project FROM llm_figures
+                WHERE {where} AND conversation_id = {{conversation:String}}
+                ORDER BY start_time DESC LIMIT {{limit:UInt32}}
+            ) AND {HOURS}
         ) ORDER BY start_ms
         """,
         {**parameters, "conversation": conversation, "limit": limit},

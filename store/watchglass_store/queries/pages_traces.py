@@ -61,7 +61,7 @@ def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> li
     else:
         where, parameters = _where(chosen)
         sql = f"""
-            SELECT hour, trace_id, span_id, key_project FROM llm_calls WHERE {where}
+            SELECT hour, trace_id, span_id, key_project FROM llm_figures WHERE {where}
             ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
     rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
@@ -79,7 +79,7 @@ def count_calls(store: Store, chosen: CallFilter) -> int:
         """
     else:
         where, parameters = _where(chosen)
-        sql = f"SELECT trace_id FROM llm_calls WHERE {where} LIMIT {{most:UInt32}}"
+        sql = f"SELECT trace_id FROM llm_figures WHERE {where} LIMIT {{most:UInt32}}"
     rows = store.query(f"SELECT toInt64(count()) AS n FROM ({sql})", {**parameters, "most": COUNT_LIMIT + 1})
     return int(rows[0]["n"])
 

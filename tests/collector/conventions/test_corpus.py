@@ -32,6 +32,13 @@ SELECT trace_id, span_name, prompt_text AS prompt, arrayFilter(x -> x != '', [
 FROM llm_calls WHERE operation_name = 'chat' AND error_type = '' AND notEmpty(lacks)"""
 # Where the telemetry came from makes no difference to these.
 CALLS = "SELECT * EXCEPT (received_at) FROM llm_calls ORDER BY hour, trace_id, span_id"
+_SAME = (
+    "SELECT hour, trace_id, span_id, key_project, start_time, duration_s, service_name, environment, service_version, "
+    "operation_name, request_model, response_model, prompt_version, conversation_id, user_id, usage_input_tokens, "
+    "usage_output_tokens, usage_counted, error_type, time_to_first_token_s"
+)
+WHOLE = f"{_SAME}, if(usage_counted = 1, cost_usd, NULL) AS cost FROM llm_calls"
+FIGURES = f"{_SAME}, counted_cost_usd AS cost FROM llm_figures"
 USAGE = """
 SELECT trace_id, sum(usage_input_tokens) AS naive_input_tokens,
     sumIf(usage_input_tokens, usage_counted = 1) AS dedup_input_tokens,
@@ -164,6 +171,8 @@ def test_order_and_repetition_of_payloads_make_no_difference(
         assembler = assemble(converted, assembler)
     assert converted.query(CALLS) == assembled.query(CALLS)
     assert converted.query(ROLLUP_TOTALS) == assembled.query(ROLLUP_TOTALS)
+    for store in (converted, assembled):
+        assert store.query(f"{WHOLE} EXCEPT {FIGURES}") == store.query(f"{FIGURES} EXCEPT {WHOLE}") == []
 
 
 @pytest.mark.parametrize(
@@ -209,7 +218,14 @@ def test_a_repeated_insert_is_dropped_on_every_path(
     counts = []
     for _ in range(2):
         export([*corpus("openinference-openai", "grpc"), *corpus("openllmetry-events")], settings)
-        tables = ("otel_traces", "otel_logs", "llm_call_parts", "llm_calls_by_time", "llm_trace_pieces")
+        tables = (
+            "otel_traces",
+            "otel_logs",
+            "llm_call_parts",
+            "llm_figure_parts",
+            "llm_calls_by_time",
+            "llm_trace_pieces",
+        )
         counts.append([converted.query(f"SELECT count() AS n FROM {table}") for table in tables])
         counts[-1].append(converted.query("SELECT sum(calls) AS n FROM llm_calls_1m"))
     assert counts[0] == counts[1]
