@@ -16,6 +16,7 @@ from typing import Final
 
 from watchglass_collector.collector import Collector
 from watchglass_collector.config import CollectorConfig
+from watchglass_collector.heap import share_one_heap
 from watchglass_collector.views import install_views
 from watchglass_store import EmbeddedServer, Store, StoreConfig, connect, migrate
 
@@ -106,6 +107,7 @@ def _serve(data_dir: Path, settle_s: float) -> None:
     """Be the child: serve until standard input ends, a line of it being a question."""
     import socket
 
+    share_one_heap()
     # The engine leaves a folder of compiled schemas where it runs.
     os.chdir(data_dir)
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -27,8 +27,9 @@ def collect(context: Context) -> None:
     watchglass collect --data /var/lib/watchglass
     WATCHGLASS_STORE__URL=clickhouse://user:pass@host:8443/watchglass?secure=true watchglass collect
     """
-    from watchglass_collector import Collector
+    from watchglass_collector import Collector, share_one_heap
 
+    share_one_heap()
     die_with_parent()
     stop = stop_on_signal()
     settings = context.settings

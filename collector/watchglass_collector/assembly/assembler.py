@@ -22,7 +22,10 @@ BATCH_TRACES: Final = 2000
 """Traces looked at together: a look asks the store a dozen questions and writes five parts, whatever their number."""
 MAX_PIECES: Final = 200_000
 """Pieces worked on at once; a span that is a call has two. A trace with more is assembled in slices."""
-_ARRIVALS: Final = 300_000
+_LISTED: Final = 20_000
+"""Moments that one cycle asks for: more than the milliseconds that each look reads again, so that it gets on."""
+_ARRIVALS, _MOMENTS = 300_000, 2000
+"""Pieces whose traces one cycle takes note of, and moments, for which a request's address has room."""
 _MOVES: Final = 300
 _BATCH_CALLS: Final = 10_000
 """Calls in one batch of the journal: what is in memory as text at once."""
@@ -105,15 +108,23 @@ class Assembler:
             raise RuntimeError("resume() comes before the first cycle")
         tracker, now_ms = self._tracker, queries.now_ms(self._store)
         from_ms = tracker.from_ms(now_ms)
-        frame = queries.arrivals(self._store, from_ms, now_ms, limit=_ARRIVALS)
-        is_behind = len(frame) == _ARRIVALS
-        until_ms = int(frame["received_ms"].iloc[-1]) - 1 if is_behind else now_ms
-        tracker.add(map(Arrival._make, frame.itertuples(index=False)), from_ms, until_ms, now_ms)
+        moments = queries.arrival_moments(self._store, from_ms, now_ms, limit=_LISTED)
+        changed = tracker.changed(moments)
+        chosen = _first(changed)
+        until_ms = now_ms
+        if len(chosen) < len(changed):
+            until_ms = max(chosen)
+        elif len(moments) == _LISTED:
+            until_ms = max(moments)
+        arrived: Iterable[Arrival] = ()
+        if chosen:
+            arrived = map(Arrival._make, queries.arrivals(self._store, list(chosen)).itertuples(index=False))
+        tracker.add(arrived, chosen, from_ms, until_ms, now_ms)
         due = tracker.due(now_ms, BATCH_TRACES)
         report = self._look_at(due, now_ms) if due else Report()
         tracker.move_on()
         return Report(
-            report.traces, report.calls, report.unpriced, report.sliced, is_behind or len(due) == BATCH_TRACES
+            report.traces, report.calls, report.unpriced, report.sliced, until_ms < now_ms or len(due) == BATCH_TRACES
         )
 
     @property
@@ -230,6 +241,18 @@ def _fresh(changed: Any) -> int:
 def _unpriced(changed: Any) -> int:
     """Those of them whose usage counts and whose cost nobody knows."""
     return int((changed["sign"].eq(1) & changed["usage_counted"].eq(1) & changed["cost_usd"].isna()).sum())
+
+
+def _first(moments: Mapping[int, int]) -> dict[int, int]:
+    """The earliest moments, with as many pieces as are taken note of in one cycle; one moment at least."""
+    taken: dict[int, int] = {}
+    pieces = 0
+    for moment, count in sorted(moments.items())[:_MOMENTS]:
+        pieces += count
+        if taken and pieces > _ARRIVALS:
+            break
+        taken[moment] = count
+    return taken
 
 
 def _groups(sizes: Mapping[int, int]) -> tuple[list[list[int]], list[int]]:

@@ -1,11 +1,12 @@
 """Which traces have settled. Decisions only: no store, no clock.
 
 Pieces are stamped when they are inserted and seen when the insert is done, in whatever order. So the last seconds are
-looked at again each time and the last minutes now and then, and what was counted there before is remembered.
+looked at again each time and the last minutes now and then, and how many pieces each moment had is remembered. An
+insert has one stamp, so that is one number for each insert and not for each trace; what has not changed is not read.
 """
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -26,7 +27,6 @@ class Arrival(NamedTuple):
 
     key: int
     received_ms: int
-    pieces: int
     start_ms: int
 
 
@@ -49,7 +49,8 @@ class Tracker:
     watermark_ms: int
     """All pieces received up to here were looked at, and none with such a stamp can appear any more."""
     _open: dict[int, Open] = field(default_factory=dict)
-    _seen: dict[tuple[int, int], int] = field(default_factory=dict)
+    _seen: dict[int, int] = field(default_factory=dict)
+    """How many pieces each moment had that might still get more."""
     _not_before: dict[int, int] = field(default_factory=dict)
     _complete_to_ms: int = 0
     _read_to_ms: int = 0
@@ -66,20 +67,24 @@ class Tracker:
     def _complete(self) -> int:
         return max(self._complete_to_ms, self.watermark_ms)
 
-    def add(self, arrivals: Iterable[Arrival], from_ms: int, until_ms: int, now_ms: int) -> None:
+    def changed(self, moments: Mapping[int, int]) -> dict[int, int]:
+        """Those of some moments, each with its number of pieces, that have another number than at the last look."""
+        return {moment: pieces for moment, pieces in moments.items() if self._seen.get(moment) != pieces}
+
+    def add(
+        self, arrivals: Iterable[Arrival], moments: Mapping[int, int], from_ms: int, until_ms: int, now_ms: int
+    ) -> None:
         """Take note of what came.
 
         Args:
-            arrivals: every trace with pieces in between.
-            from_ms: since when they were read, as `from_ms` said.
-            until_ms: up to when they were read.
+            arrivals: every trace with pieces at these moments.
+            moments: how many pieces each of them had before the arrivals were read.
+            from_ms: since when moments were read, as `from_ms` said.
+            until_ms: up to when: what has `changed` before is among `moments`.
             now_ms: when they were read.
         """
+        self._seen.update(moments)
         for arrival in arrivals:
-            moment = (arrival.key, arrival.received_ms)
-            if self._seen.get(moment, 0) >= arrival.pieces:
-                continue
-            self._seen[moment] = arrival.pieces
             start_ms = min(arrival.start_ms, arrival.received_ms)
             known = self._open.setdefault(arrival.key, Open(arrival.received_ms, arrival.received_ms, start_ms))
             known.first_ms = min(known.first_ms, arrival.received_ms)
@@ -89,7 +94,7 @@ class Tracker:
         if from_ms <= self._complete:
             self._wide_ms = now_ms
             self._complete_to_ms = max(self._complete, min(until_ms, now_ms - LATE_MS))
-            self._seen = {moment: n for moment, n in self._seen.items() if moment[1] > self._complete_to_ms}
+            self._seen = {moment: n for moment, n in self._seen.items() if moment > self._complete_to_ms}
 
     def due(self, now_ms: int, limit: int) -> dict[int, Open]:
         """Traces to look at now, those that wait longest first."""

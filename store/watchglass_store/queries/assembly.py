@@ -65,21 +65,35 @@ def now_ms(store: Store) -> int:
     return int(store.query("SELECT toUnixTimestamp64Milli(now64(3)) AS now")[0]["now"])
 
 
-def arrivals(store: Store, since_ms: int, until_ms: int, *, limit: int) -> "pd.DataFrame":
-    """Which traces got pieces in a time, oldest first.
+def arrival_moments(store: Store, since_ms: int, until_ms: int, *, limit: int) -> dict[int, int]:
+    """The moments of a time at which pieces came, oldest first, in Unix milliseconds, and how many pieces."""
+    rows = store.query(
+        f"""
+        SELECT toUnixTimestamp64Milli(p.received_at) AS received_ms, toInt64(count()) AS pieces
+        FROM llm_trace_pieces AS p WHERE p.received_at > {_SINCE} AND p.received_at <= {_UNTIL}
+        GROUP BY received_ms ORDER BY received_ms LIMIT {{limit:UInt32}}
+        """,
+        {"since_ms": since_ms, "until_ms": until_ms, "limit": limit},
+    )
+    return {int(row["received_ms"]): int(row["pieces"]) for row in rows}
+
+
+def arrivals(store: Store, moments_ms: Sequence[int]) -> "pd.DataFrame":
+    """Which traces got pieces at some moments, two thousand at most.
 
     Returns:
-        Columns trace_key, received_ms, pieces (how many at that moment) and start_ms (when the earliest of them began).
+        Columns trace_key, received_ms and start_ms (when the earliest of the pieces began).
     """
     return store.query_df(
         f"""
-        SELECT trace_key, toUnixTimestamp64Milli(p.received_at) AS received_ms, toInt64(count()) AS pieces,
+        SELECT trace_key, toUnixTimestamp64Milli(p.received_at) AS received_ms,
                min(if(kind = 'event', received_ms, toUnixTimestamp64Milli(p.start_time))) AS start_ms
         FROM llm_trace_pieces AS p
-        WHERE p.received_at > {_SINCE} AND p.received_at <= {_UNTIL}
-        GROUP BY trace_key, received_ms ORDER BY received_ms, trace_key LIMIT {{limit:UInt32}}
+        PREWHERE p.received_at > {_SINCE} AND p.received_at <= {_UNTIL}
+             AND toUnixTimestamp64Milli(p.received_at) IN {{moments_ms:Array(Int64)}}
+        GROUP BY trace_key, received_ms
         """,
-        {"since_ms": since_ms, "until_ms": until_ms, "limit": limit},
+        {"since_ms": min(moments_ms) - 1, "until_ms": max(moments_ms), "moments_ms": list(moments_ms)},
     )
 
 

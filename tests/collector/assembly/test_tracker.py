@@ -12,7 +12,11 @@ def tracker() -> Tracker:
 
 def look(one: Tracker, now: int, *arrivals: tuple[int, int, int], sizes: dict[int, int] | None = None) -> set[int]:
     """Arrivals are (key, when, pieces): what a read at `now` sees. Returns which traces are looked at."""
-    one.add([Arrival(key, at, pieces, at) for key, at, pieces in arrivals], one.from_ms(now), now, now)
+    moments: dict[int, int] = {}
+    for _, at, pieces in arrivals:
+        moments[at] = moments.get(at, 0) + pieces
+    changed = one.changed(moments)
+    one.add([Arrival(key, at, at) for key, at, _ in arrivals if at in changed], changed, one.from_ms(now), now, now)
     due = one.due(now, 100)
     one.looked_at(due, sizes or {}, now)
     one.move_on()
@@ -51,8 +55,11 @@ def test_the_watermark_stays_behind_what_waits_and_what_may_still_show() -> None
     assert one.watermark_ms == 1_000_000 - LATE_MS
     late = 1_300_000
     assert one.from_ms(late) == 1_000_000 - LATE_MS
-    pieces = [Arrival(1, 999_000, 1, 999_000), Arrival(2, 1_150_000, 1, 1_150_000)]
-    one.add(pieces, one.from_ms(late), late, late)
+    assert one.changed({999_000: 1, 1_150_000: 1}) == {1_150_000: 1}, "a moment that is as it was is not read again"
+    moments = {999_000: 2, 1_150_000: 1}
+    assert one.changed(moments) == moments
+    pieces = [Arrival(1, 999_000, 999_000), Arrival(2, 1_150_000, 1_150_000)]
+    one.add(pieces, moments, one.from_ms(late), late, late)
     one.move_on()
     assert one.watermark_ms == 998_999
     assert one.from_ms(late + WIDE_EVERY_MS) == late - LATE_MS
@@ -62,7 +69,7 @@ def test_the_watermark_stays_behind_what_waits_and_what_may_still_show() -> None
 
 def test_a_backlog_is_read_in_steps() -> None:
     one = tracker()
-    one.add([Arrival(1, 1_000, 1, 1_000)], 0, 2_000, 10**9)
+    one.add([Arrival(1, 1_000, 1_000)], {1_000: 1}, 0, 2_000, 10**9)
     assert one.from_ms(10**9 + 1) == 2_000, "nothing so old can still show"
 
 
