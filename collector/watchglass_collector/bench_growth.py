@@ -24,6 +24,7 @@ _CHANGED: Final = {
     "otel_traces": {"TraceId": _TRACE, "SpanId": _SPAN, "SpanAttributes": _CUT},
     "otel_traces_trace_id_ts": {"TraceId": _TRACE},
     "llm_call_parts": {"trace_id": _TRACE, "span_id": _SPAN, **dict.fromkeys(_TEXTS, "substring({0}, 1, 200)")},
+    "llm_figure_parts": {"trace_id": _TRACE, "span_id": _SPAN},
     "llm_calls_by_time": {"trace_id": _TRACE, "span_id": _SPAN},
 }
 
