@@ -203,6 +203,7 @@ def test_furniture_shows_what_it_is_given_and_nothing_it_read():
     own = {
         "f'**{reason}** Load the page again to log in.'",
         "f'**{reason}** An administrator can change it.'",
+        "f'**{reason}** Nothing was changed.'",
         "title",
         "subtitle",
         "f'**{title}**'",

@@ -12,7 +12,7 @@ from watchglass_dashboards.rule_desk import RuleDesk
 from watchglass_dashboards.ui import alert_silences, format, tables
 from watchglass_dashboards.ui.alert_words import STATES, metric_key, sentence
 from watchglass_dashboards.ui.filters import viewer_zone
-from watchglass_dashboards.ui.layout import card, nothing
+from watchglass_dashboards.ui.layout import card, nothing, told
 from watchglass_dashboards.ui.tables import words
 from watchglass_dashboards.ui.text import label, one_line, untrusted
 
@@ -150,6 +150,7 @@ def _actions(desk: RuleDesk | None, row: Row) -> None:
                 st.button("Delete it", key="rule_delete", type="primary", on_click=_delete, args=(desk, row))
 
 
+@told()
 def _silence(name: str, length: timedelta) -> None:
     alert_silences.silence({"rule": name}, length, "from the Alerts page")
 
@@ -158,6 +159,7 @@ def _edit(name: str) -> None:
     st.query_params["edit"] = name
 
 
+@told()
 def _delete(desk: RuleDesk, row: Row) -> None:
     writing.change(
         "alert_rule.delete",

@@ -11,7 +11,7 @@ from watchglass_dashboards import access, writing
 from watchglass_dashboards.ui.alert_words import FIELDS
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.format import clock
-from watchglass_dashboards.ui.layout import card
+from watchglass_dashboards.ui.layout import card, told
 from watchglass_dashboards.ui.text import label, option, untrusted
 from watchglass_store.queries import alerting
 
@@ -85,6 +85,7 @@ def _make(rules: Sequence[str]) -> None:
             )
 
 
+@told()
 def _from_form() -> None:
     state = st.session_state
     silence({state.si_label: state.si_value}, _LENGTHS[state.si_length], state.si_comment.strip())
@@ -113,6 +114,7 @@ def silence(matchers: Mapping[str, str], length: timedelta, comment: str) -> Non
     st.toast("Silenced.", icon=":material/notifications_paused:")
 
 
+@told()
 def lift(row: Row) -> None:
     """End a silence before its time; what it held back and still burns is told."""
     kept = {name: row[name] for name in ("matchers", "starts_at", "ends_at", "comment", "author")}

@@ -13,7 +13,7 @@ import streamlit as st
 from watchglass_dashboards import access, connection
 from watchglass_dashboards.data import read, read_now
 from watchglass_dashboards.ui import format
-from watchglass_dashboards.ui.layout import card, nothing
+from watchglass_dashboards.ui.layout import card, guarded, nothing
 from watchglass_dashboards.ui.text import label, one_line, option
 from watchglass_dashboards.writing import change
 from watchglass_store.queries import page_requests, pages_settings
@@ -97,6 +97,7 @@ def _try(names: list[str]) -> None:
 
 
 @st.fragment(run_every="1s")
+@guarded("test")
 def _wait() -> None:
     """Look for the answer every second, until there is one or nobody will give one."""
     if _ASKED not in st.session_state:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
-from watchglass_dashboards.ui.layout import fresh_line
+from watchglass_dashboards.ui.layout import fresh_line, guarded
 from watchglass_store.queries.pages import freshness
 
 _PYTHON = """# pip install watchglass
@@ -137,6 +137,7 @@ def first_span(spans: int) -> None:
 
 
 @st.fragment(run_every="3s")
+@guarded("first_span")
 def _watch() -> None:
     """Draw the page anew when a call is there."""
     if read(freshness).last_received is not None:

@@ -33,8 +33,14 @@ _TOO_MUCH = {
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Turn the store's two failures into a page that says what to do; a failed query is never an empty chart."""
+def guarded(place: str = "page") -> Iterator[None]:
+    """Turn the store's two failures into a page that says what to do; a failed query is never an empty chart.
+
+    Each fragment and dialog needs its own, as it runs again by itself.
+
+    Args:
+        place: Names the button: two places of one page may fail at once.
+    """
     try:
         yield
     except NotLoggedIn as reason:
@@ -47,7 +53,7 @@ def guarded() -> Iterator[None]:
             "If this stays, see `watchglass doctor`.",
             icon=":material/cloud_off:",
         )
-        st.button("Try again", icon=":material/refresh:", key="try_again")
+        st.button("Try again", icon=":material/refresh:", key=f"try_again_{place}")
     except StoreRejected as refusal:
         if refusal.name in _TOO_MUCH:
             st.error(
@@ -57,6 +63,23 @@ def guarded() -> Iterator[None]:
         else:
             st.error("**The store refused this query.** Please report it with the line below.", icon=":material/error:")
             untrusted(f"{refusal.name} ({refusal.code})", code=True)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """For what a click does before the page is drawn: where that fails, a message over the page says so."""
+    try:
+        yield
+    except (NotLoggedIn, NotAllowed) as reason:
+        st.toast(f"**{reason}** Nothing was changed.", icon=":material/lock:", duration="long")
+    except StoreUnavailable:
+        st.toast(
+            "**The store does not answer.** Nothing was changed: try again in a moment.",
+            icon=":material/cloud_off:",
+            duration="long",
+        )
+    except StoreRejected:
+        st.toast("**The store refused this.** Nothing was changed.", icon=":material/error:", duration="long")
 
 
 def header(title: str, subtitle: str) -> None:

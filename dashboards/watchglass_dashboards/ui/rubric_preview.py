@@ -17,7 +17,7 @@ from watchglass_dashboards.data import read, read_now
 from watchglass_dashboards.judge_desk import JudgeDesk
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.filters import viewer_zone
-from watchglass_dashboards.ui.layout import card, nothing
+from watchglass_dashboards.ui.layout import card, guarded, nothing
 from watchglass_dashboards.ui.text import label, untrusted
 from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_store.queries import page_requests, pages_evaluators
@@ -121,6 +121,7 @@ def _is_waiting() -> bool:
 
 
 @st.fragment(run_every="1s")
+@guarded("preview")
 def _wait() -> None:
     """Look for the answer every second, until there is one or nobody will give one."""
     if not _is_waiting():

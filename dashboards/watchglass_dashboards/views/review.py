@@ -13,7 +13,7 @@ from watchglass_dashboards.ui.conversation import turns
 from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.labels import LABEL_SETS, Label
-from watchglass_dashboards.ui.layout import card, guarded, nothing
+from watchglass_dashboards.ui.layout import card, guarded, nothing, told
 from watchglass_dashboards.ui.span_detail import show_turn
 from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.text import label, option, untrusted
@@ -174,6 +174,7 @@ def _back() -> None:
     )
 
 
+@told()
 def _give(row: dict[str, Any], call: dict[str, Any], name: str, given: Label) -> None:
     feedback.send(
         Feedback(
