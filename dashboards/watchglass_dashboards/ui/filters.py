@@ -1,5 +1,6 @@
 """The filter row, the same on every page and kept in the address, so that a link shows what its sender saw."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -23,6 +24,7 @@ _BUCKETS_S = (60, 300, 900, 3600, 7200, 21600, 86400)
 _MOST_BUCKETS = 130
 _LONGEST = timedelta(days=400)
 
+_COLUMNS = {"service": "service_name", "env": "environment", "prompt": "prompt_version", "model": "model"}
 _SELECTION, _ADDRESS = "_selection", "_address"
 
 _CHAT = ("chat", "text_completion", "generate_content")
@@ -94,15 +96,17 @@ def viewer_zone() -> tzinfo:
 
 def filters() -> None:
     """Draw the filter row; `selection` says what is chosen."""
-    since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=30)
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="filters"):
         between = _between()
-        chosen = "1h" if between else _range()
-        service = _choice("Service", "service", "service_name", since, "All services", 150)
-        environment = _choice("Environment", "env", "environment", since, "All environments", 160)
+        # Behind an absolute range it is drawn all the same, and not seen: a widget that is gone would come back with
+        # the range that the address had at first, whatever was chosen since.
+        with st.container(width="content", key="range_behind" if between else "range_shown"):
+            chosen = _range()
+        service = _choice("Service", "service", "All services", 150)
+        environment = _choice("Environment", "env", "All environments", 160)
         models = st.multiselect(
             "Models",
-            _options("model", "model", since),
+            _options("model"),
             key="model",
             bind="query-params",
             format_func=option,
@@ -110,7 +114,7 @@ def filters() -> None:
             label_visibility="collapsed",
             width=165,
         )
-        version = _choice("Prompt version", "prompt", "prompt_version", since, "All prompts", 130)
+        version = _choice("Prompt version", "prompt", "All prompts", 130)
         kind = st.selectbox(
             "Kind of operation",
             list(_OPERATIONS),
@@ -122,7 +126,7 @@ def filters() -> None:
     st.session_state[_SELECTION] = Selection(
         chosen, between, service or "", environment or "", tuple(models), kind, version or ""
     )
-    st.session_state[_ADDRESS] = st.query_params.to_dict()
+    st.session_state[_ADDRESS] = address()
 
 
 def selection() -> Selection:
@@ -131,10 +135,32 @@ def selection() -> Selection:
     return chosen
 
 
-def last_address() -> dict[str, str]:
+def address() -> dict[str, list[str]]:
+    """The query of this page as links take it; a name may stand in it several times, as `model` does."""
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def last_address() -> dict[str, list[str]]:
     """The query of the last page with filters, for a link back to it."""
-    address: dict[str, str] = st.session_state.get(_ADDRESS, {})
-    return address
+    found: dict[str, list[str]] = st.session_state.get(_ADDRESS, {})
+    return found
+
+
+def restore(asked: Mapping[str, Sequence[str]]) -> None:
+    """Choose what an address says, before the filter row is drawn; what it does not name gets its default.
+
+    Args:
+        asked: The address's query, name -> values.
+    """
+    state = st.session_state
+    for name, known, default in (("range", _RANGES, "1h"), ("kind", _OPERATIONS, "Model calls")):
+        state[name] = next((value for value in asked.get(name, ()) if value in known), default)
+    for name in _COLUMNS:
+        names = {option(choice): choice for choice in _known(name)}
+        values = [names[value] for value in asked.get(name, ()) if value in names]
+        state[name] = values if name == "model" else next(iter(values), None)
+    _forget_between()
+    st.query_params.update({name: asked[name] for name in ("from", "to") if name in asked})
 
 
 def _range() -> str:
@@ -164,9 +190,7 @@ def _link_to_calls() -> None:
     """From a zoomed chart to what it is made of."""
     from watchglass_dashboards import pages  # which knows the pages, which know the filters
 
-    st.page_link(
-        pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=st.query_params.to_dict()
-    )
+    st.page_link(pages.page("traces"), label="Show these calls", icon=":material/search:", query_params=address())
 
 
 def _forget_between() -> None:
@@ -174,17 +198,22 @@ def _forget_between() -> None:
         st.query_params.pop(name, None)
 
 
-def _options(key: str, column: str, since: datetime) -> list[str]:
-    known = read_seldom(queries.choices, since)[column]
+def _known(key: str) -> list[str]:
+    since = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=30)
+    return read_seldom(queries.choices, since)[_COLUMNS[key]]
+
+
+def _options(key: str) -> list[str]:
+    known = _known(key)
     asked = st.query_params.get_all(key)
     shown = {option(choice) for choice in known}
     return known + [name for name in asked if name not in shown and len(name) <= 200 and option(name) == name]
 
 
-def _choice(title: str, key: str, column: str, since: datetime, everything: str, width: int) -> str | None:
+def _choice(title: str, key: str, everything: str, width: int) -> str | None:
     return st.selectbox(
         title,
-        _options(key, column, since),
+        _options(key),
         index=None,
         key=key,
         bind="query-params",

@@ -12,6 +12,8 @@ from watchglass_dashboards.ui.text import option
 
 #: Pixels of a line, and of the heading.
 LINE, HEADING = 34, 39
+#: Pixels of a button of `pager`, and how many pages it shows at most.
+_PAGE_BUTTON, _MOST_PAGES = 32, 7
 
 Columns = Mapping[str, Any]
 """Field of the rows -> what `words`, `figures`, `moments` or `links` gives; fields that are not here are not shown."""
@@ -64,6 +66,18 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Columns, *, key: str | None
     )
 
 
+def pager(pages: int) -> int:
+    """Draw what turns the pages of a list, and return the page; it is in the address as `page`.
+
+    Its width is said: left to itself it fits in as many pages as it had room for, which is one after a short list.
+
+    Args:
+        pages: How many, at least one.
+    """
+    width = _PAGE_BUTTON * (min(pages, _MOST_PAGES) + 2)
+    return st.pagination(pages, max_visible_pages=_MOST_PAGES, width=width, key="page", bind="query-params")
+
+
 def choose(
     rows: Sequence[Mapping[str, Any]],
     columns: Columns,
@@ -111,5 +125,10 @@ def choose(
         column_config=dict(columns),
     )
     everything = [*choices, *more]
-    chosen = st.selectbox(title, everything, key=key, bind="query-params", format_func=option, width=width)
-    return everything.index(chosen)
+    # Nothing is the default, and stands for the first: an address names what somebody chose even where that is the
+    # first today, as another one may be tomorrow.
+    chosen = st.selectbox(
+        title, everything, index=None, key=key, bind="query-params", format_func=option, placeholder=everything[0],
+        width=width,
+    )  # fmt: skip
+    return everything.index(chosen) if chosen in everything else 0

@@ -10,10 +10,11 @@ import streamlit as st
 from watchglass_dashboards import pages, writing
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
-from watchglass_dashboards.ui.filters import selection, viewer_zone
+from watchglass_dashboards.ui.filters import address, selection, viewer_zone
 from watchglass_dashboards.ui.first_span import has_calls
-from watchglass_dashboards.ui.layout import card, nothing
+from watchglass_dashboards.ui.layout import card, guarded, nothing
 from watchglass_dashboards.ui.stats import wilson
+from watchglass_dashboards.ui.tables import pager
 from watchglass_dashboards.ui.text import label, one_line, untrusted
 from watchglass_dashboards.ui.trace_address import trace_query
 from watchglass_store.queries import pages_people as queries
@@ -65,7 +66,7 @@ def _pager(total: int, kind: str) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         more = "more than " if total > _MOST else ""
         st.caption(f"{more}{min(total, _MOST):,} {label(kind.lower())}", width="content")
-        return st.pagination(max(1, -(-min(total, _MOST) // PER_PAGE)), key="page", bind="query-params")
+        return pager(max(1, -(-min(total, _MOST) // PER_PAGE)))
 
 
 def shown_rows(rows: Sequence[Mapping[str, Any]], who: queries.Who) -> list[dict[str, Any]]:
@@ -130,10 +131,11 @@ def _table(rows: Sequence[Mapping[str, Any]], who: queries.Who) -> int | None:
 
 def _calls_of(user: str) -> None:
     st.page_link(pages.page("traces"), label="All calls of this user", icon=":material/account_tree:",
-                 query_params={**st.query_params.to_dict(), "who": user})  # fmt: skip
+                 query_params={**address(), "who": user})  # fmt: skip
 
 
 @st.dialog("Conversation", width="large", position="right")
+@guarded("drawer")
 def _drawer(conversation: str, scope: Scope) -> None:
     writing.viewed("conversation", conversation)
     st.caption(label(conversation, 120))

@@ -1,7 +1,7 @@
 """Traces: every call, filtered and paged by the store; a row opens a drawer or the trace's own page."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -14,10 +14,11 @@ from watchglass_dashboards.connection import ask_now
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
 from watchglass_dashboards.ui.export import csv_button, json_button
-from watchglass_dashboards.ui.filters import selection, viewer_zone
+from watchglass_dashboards.ui.filters import address, selection, viewer_zone
 from watchglass_dashboards.ui.first_span import has_calls
-from watchglass_dashboards.ui.layout import nothing
+from watchglass_dashboards.ui.layout import guarded, nothing
 from watchglass_dashboards.ui.steps import remember, steps
+from watchglass_dashboards.ui.tables import pager
 from watchglass_dashboards.ui.text import one_line
 from watchglass_dashboards.ui.trace_address import trace_address, trace_query
 from watchglass_dashboards.ui.trace_panel import is_id, trace_panel
@@ -30,7 +31,8 @@ from watchglass_store.queries.pages_traces import CallFilter
 PER_PAGE = 50
 _MOST_PAGES = queries.COUNT_LIMIT // PER_PAGE
 _SCORE_COLUMNS = 4
-_PEEKED = "_peeked"
+_MOST_SLOW_S = 86_400.0
+_PICKED, _PEEKED = "_picked", "_peeked"
 _ORDERS: dict[str, queries.Order] = {"Newest": "newest", "Slowest": "slowest", "Most tokens": "most tokens"}
 
 
@@ -52,9 +54,16 @@ def page() -> None:
     writing.viewed("list", chosen.search or "calls")
     remember([(row["trace_id"], row["span_id"], row["key_project"]) for row in rows])
     picked = _table(rows, scores)
+    _peek(None if picked is None else rows[picked])
+
+
+def _peek(row: dict[str, Any] | None) -> None:
+    """Open the drawer on the picked row; a run of the page with the same one stays with what was stepped to."""
+    state = st.session_state
+    picked = None if row is None else (row["trace_id"], row["span_id"], row["key_project"])
+    if picked != state.get(_PICKED):
+        state[_PICKED] = state[_PEEKED] = picked
     if picked is not None:
-        one = rows[picked]
-        st.session_state[_PEEKED] = (one["trace_id"], one["span_id"], one["key_project"])
         _drawer()
 
 
@@ -78,7 +87,7 @@ def _narrow(scope: Scope) -> CallFilter:
         slow_s = st.number_input(
             "At least this slow, seconds",
             min_value=0.0,
-            max_value=86_400.0,
+            max_value=_MOST_SLOW_S,
             value=None,
             step=0.5,
             key="slow",
@@ -100,7 +109,7 @@ def _narrow(scope: Scope) -> CallFilter:
             "Order", list(_ORDERS), key="sort", bind="query-params", label_visibility="collapsed", width=140
         )
         facets(scope)
-        views("traces")
+        views("traces", _restore)
     return CallFilter(
         scope=scope,
         search=(search or "").strip(),
@@ -111,6 +120,25 @@ def _narrow(scope: Scope) -> CallFilter:
     )
 
 
+def _restore(asked: Mapping[str, Sequence[str]]) -> None:
+    """Choose what a saved view's address says of what `_narrow` draws."""
+    said = {name: values[-1] for name, values in asked.items()}
+    state = st.session_state
+    state.q, state.who = said.get("q", ""), said.get("who", "")
+    state.status = said["status"] if said.get("status") in ("ok", "error") else None
+    state.sort = said["sort"] if said.get("sort") in _ORDERS else next(iter(_ORDERS))
+    state.slow, state.page = _number(said.get("slow", "")), 1
+
+
+def _number(text: str) -> float | None:
+    """Seconds that `_narrow` takes, None for anything else."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds <= _MOST_SLOW_S else None
+
+
 def _pager(total: int, chosen: CallFilter) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         many = total > queries.COUNT_LIMIT
@@ -118,14 +146,14 @@ def _pager(total: int, chosen: CallFilter) -> int:
             f"{'more than ' if many else ''}{min(total, queries.COUNT_LIMIT):,} {selection().noun}", width="content"
         )
         _files(chosen)
-        return st.pagination(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))), key="page", bind="query-params")
+        return pager(max(1, min(_MOST_PAGES, -(-total // PER_PAGE))))
 
 
 def _files(chosen: CallFilter) -> None:
-    actor, address = access.actor().name, urlencode(st.query_params.to_dict())
+    actor, where = access.actor().name, urlencode(address(), doseq=True)
 
     def rows() -> list[dict[str, Any]]:
-        writing.exported(actor, address)
+        writing.exported(actor, where)
         return file_rows(ask_now(queries.for_file, chosen))
 
     with st.container(horizontal=True, width="content", gap="small"):
@@ -215,15 +243,17 @@ def _table(rows: Sequence[dict[str, Any]], scores: Sequence[dict[str, Any]]) -> 
 
 
 @st.dialog("Trace", width="large", position="right")
+@guarded("drawer")
 def _drawer() -> None:
     trace_id, span_id, project = call = st.session_state[_PEEKED]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.page_link(
-            pages.page("trace"),
-            label="Open its page",
-            icon=":material/open_in_full:",
-            query_params=trace_query(*call),
-        )
+        with st.container(width="content", key="open_its_page"):  # by which the shortcut finds it
+            st.page_link(
+                pages.page("trace"),
+                label="Open its page",
+                icon=":material/open_in_full:",
+                query_params=trace_query(*call),
+            )
         asked = steps(call, key="drawer")
     if asked:
         st.session_state[_PEEKED] = asked

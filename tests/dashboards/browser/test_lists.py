@@ -73,22 +73,31 @@ def test_the_list_is_a_file(tab):
     assert len(orjson.loads(downloaded.value.path().read_bytes())) == shown
 
 
-def test_a_view_is_saved_found_again_and_forgotten(tab):
-    page = tab.go("/traces?range=24h&status=error")
+def test_a_view_is_saved_shown_in_place_with_its_address_and_forgotten(tab, seeded):
+    page = tab.go("/traces?range=24h&status=error&model=gpt-4.1-mini&model=claude-sonnet-4.5")
     failed = found(page)
     page.get_by_role("button", name="Saved views").click()
     page.get_by_label("Name of what is shown now").fill("Failed today")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_role("link", name="Failed today").wait_for()
-    tab.go("/traces?range=24h")
+    page.get_by_role("button", name="Failed today").wait_for()
+    start = seeded.seed.now.replace(minute=0)
+    page = tab.go(
+        f"/traces?range=6h&q=contract&service=support-bot&slow=0.5&from={start:%Y-%m-%dT%H:%M:%S}%2B00:00"
+        f"&to={start:%Y-%m-%dT%H}:59:00%2B00:00"
+    )
     page.get_by_role("button", name="Saved views").click()
-    address = page.get_by_role("link", name="Failed today").get_attribute("href")
-    assert "status=error" in address
-    page = tab.go("/" + address.split("/")[-1])
-    wait_for(page, failed)
+    page.get_by_role("button", name="Failed today").click()
+    page.wait_for_url("**status=error**")
+    page.get_by_text(f"{failed:,} model calls", exact=True).wait_for()
+    tab.idle()
+    query = page.url.split("?")[1].split("&")
+    assert sorted(query) == ["model=claude-sonnet-4.5", "model=gpt-4.1-mini", "range=24h", "status=error"]
+    page.reload()
+    tab.idle()
+    assert found(page) == failed
     page.get_by_role("button", name="Saved views").click()
     page.locator(".st-key-forget_0 button").click()
-    page.get_by_role("link", name="Failed today").wait_for(state="detached")
+    page.get_by_role("button", name="Failed today").wait_for(state="detached")
 
 
 def test_the_data_of_a_chart_is_a_file(tab):
