@@ -142,10 +142,10 @@ def problems() -> list[Sent]:
     return [sent for sent in st.session_state.get(_SENT, []) if sent.outcome.done() and sent.outcome.result()]
 
 
-def again(sent: Sent) -> None:
-    """Send one anew that did not arrive."""
+def again(sent: Sent) -> Sent:
+    """Send one anew that did not arrive; returns at once."""
     st.session_state[_SENT] = [other for other in st.session_state.get(_SENT, []) if other is not sent]
-    send(sent.feedback)
+    return send(sent.feedback)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -1,17 +1,24 @@
-"""Thumbs and a comment on a call; what did not arrive says so and can be sent again."""
+"""Thumbs and a comment on a call, and what became of them; what did not arrive says so and can be sent again."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from watchglass_dashboards import access, feedback
-from watchglass_dashboards.feedback import Feedback
+from watchglass_dashboards import access, connection, feedback
+from watchglass_dashboards.data import read_now
+from watchglass_dashboards.feedback import Feedback, Sent
+from watchglass_dashboards.ui.layout import guarded
 from watchglass_dashboards.ui.text import label
+from watchglass_store.queries import pages_trace as queries
 from watchglass_store.queries.evaluation import CallId
 
 _NAME = "thumbs"
 _LONGEST = 2000
+_AWAITED = "_verdict_awaited"
+#: Seconds until a page stops looking for a verdict that the collector took.
+_PATIENCE_S = 60
 
 
 def feedback_panel(place: CallId, call: Mapping[str, Any] | None, service: str, *, key: str) -> None:
@@ -43,9 +50,41 @@ def feedback_panel(place: CallId, call: Mapping[str, Any] | None, service: str, 
         down = st.button("Bad", icon=":material/thumb_down:", key=f"{prefix}_down")
     if up or down:
         value, word = (1.0, "up") if up else (0.0, "down")
-        feedback.send(Feedback(trace_id, span_id, _NAME, value, word, comment or "", call=about, project=project))
-        st.toast("Sent. It shows among the scores in a few seconds.")
-    unsent(key)
+        sent = feedback.send(
+            Feedback(trace_id, span_id, _NAME, value, word, comment or "", call=about, project=project)
+        )
+        st.session_state[_AWAITED] = (sent, time.monotonic())
+    if _AWAITED in st.session_state:
+        _await(key)
+    else:
+        unsent(key)
+
+
+@st.fragment(run_every="1s")
+@guarded("verdict")
+def _await(key: str) -> None:
+    """Say what becomes of the last verdict, until it stands among the scores."""
+    if _AWAITED not in st.session_state:
+        return
+    sent, since = st.session_state[_AWAITED]
+    if sent.outcome.done() and sent.outcome.result():
+        unsent(key)
+    elif sent.outcome.done() and (_is_stored(sent) or time.monotonic() - since > _PATIENCE_S):
+        del st.session_state[_AWAITED]
+        connection.forget()  # the scores beside it are older
+        st.rerun()
+    else:
+        st.caption("Sent. It stands among the scores in a few seconds.")
+
+
+def _is_stored(sent: Sent) -> bool:
+    said = sent.feedback
+    mine = f"{feedback.EVALUATOR}:{access.actor().name}"
+    return any(
+        (row["span_id"], row["name"], row["evaluator"]) == (said.span_id, said.name, mine)
+        and (row["label"], row["why"]) == (said.label, said.explanation)
+        for row in read_now(queries.scores, said.trace_id, said.project)
+    )
 
 
 def unsent(key: str) -> None:
@@ -59,4 +98,5 @@ def unsent(key: str) -> None:
     )
     if st.button("Send again", key=f"{key}_again", icon=":material/refresh:"):
         for sent in problems:
-            feedback.again(sent)
+            st.session_state[_AWAITED] = (feedback.again(sent), time.monotonic())
+        st.rerun()

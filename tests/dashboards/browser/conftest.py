@@ -1,5 +1,6 @@
 """The real dashboard process and one Chromium."""
 
+import re
 import socket
 import subprocess
 import time
@@ -23,6 +24,10 @@ from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
 ENABLED = ("rouge", "profanity", "response_length", "refusal", "toxicity")
+#: How Streamlit notes that a file could not be made, which the page says as well.
+_REFUSED_FILE = re.compile(
+    r"^\S+ \S+ Error executing deferred callable.*?(?=^\d{4}-\d\d-\d\d |\Z)", re.DOTALL | re.MULTILINE
+)
 SECTIONS = {"alerts": {"channels": {"slack #llm-oncall": {"type": "slack"}, "e-mail on-call": {"type": "email"}}}}
 
 
@@ -69,20 +74,21 @@ def _free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def start_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[StoreConfig], Dashboard]]:
-    """start_dashboard(source) -> the dashboard on that store, one process for each store."""
+def start_dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Dashboard]]:
+    """start_dashboard(source, collector_url="") -> the dashboard on that store, one process for each store."""
     running: dict[str, Dashboard] = {}
 
-    def start(source: StoreConfig) -> Dashboard:
+    def start(source: StoreConfig, collector_url: str = "") -> Dashboard:
         key = source.model_dump_json()
         if key not in running:
-            running[key] = Dashboard(source, _free_port(), tmp_path_factory.mktemp("dashboard"))
+            config = DashboardConfig(port=_free_port(), collector_url=collector_url)
+            running[key] = Dashboard(source, config.port, tmp_path_factory.mktemp("dashboard"), config=config)
         return running[key]
 
     yield start
     for dashboard in running.values():
         dashboard.stop()
-    logs = [dashboard.log() for dashboard in running.values()]
+    logs = [_REFUSED_FILE.sub("", dashboard.log()) for dashboard in running.values()]
     assert not [log for log in logs if "Traceback" in log or "deprecat" in log.lower()]
 
 
@@ -167,16 +173,16 @@ def warm_tabs() -> Iterator[dict[str, Tab]]:
 
 @pytest.fixture
 def open_tab(
-    browser: Browser, start_dashboard: Callable[[StoreConfig], Dashboard], seeded: Any, warm_tabs: dict[str, Tab]
+    browser: Browser, start_dashboard: Callable[..., Dashboard], seeded: Any, warm_tabs: dict[str, Tab]
 ) -> Iterator[Callable[..., Tab]]:
-    """open_tab(source=…, **context) -> a tab; fails the test on script errors and outside requests.
+    """open_tab(source=…, collector_url=…, **context) -> a tab; fails the test on script errors and outside requests.
 
     Without `context` it is one that earlier tests may have used, which knows nothing of them after its next `go`.
     """
     tabs: list[Tab] = []
 
-    def open_one(*, source: StoreConfig = seeded.reader, **context: Any) -> Tab:
-        url = start_dashboard(source).url
+    def open_one(*, source: StoreConfig = seeded.reader, collector_url: str = "", **context: Any) -> Tab:
+        url = start_dashboard(source, collector_url).url
         tab = Tab(browser, url, **context) if context else warm_tabs.get(url) or Tab(browser, url)
         if not context:
             warm_tabs[url] = tab
