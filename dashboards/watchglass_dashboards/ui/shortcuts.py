@@ -1,4 +1,4 @@
-"""The list of keyboard shortcuts, on "?" or from the sidebar."""
+"""The list of keyboard shortcuts, on "?" or from the sidebar; and what else is listened for in the browser."""
 
 import streamlit as st
 
@@ -17,16 +17,25 @@ SHORTCUTS: dict[str, dict[str, str]] = {
     },
     "Review": {"1 to 9": "give a label", "S": "skip", "U": "undo"},
 }
-# Streamlit's own shortcuts are letters and digits only.
+# Streamlit's own shortcuts are letters and digits, and for buttons only: "?" and the link in the drawer are ours. And
+# it turns dark with the system, but the colours of charts and of `dark.css` come from a run of the page.
 _LISTEN = """
 export default function ({ setTriggerValue }) {
   const listen = (event) => {
     const at = event.composedPath()[0];
     const writes = at.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(at.tagName);
-    if (event.key === "?" && !writes && !event.ctrlKey && !event.metaKey) setTriggerValue("asked", true);
+    if (writes || event.ctrlKey || event.metaKey) return;
+    if (event.key === "?") setTriggerValue("asked", true);
+    if (event.key === "o") document.querySelector(".st-key-open_its_page a")?.click();
   };
+  const darkness = window.matchMedia("(prefers-color-scheme: dark)");
+  const turn = () => setTimeout(() => setTriggerValue("turned", true), 100);
   window.addEventListener("keydown", listen);
-  return () => window.removeEventListener("keydown", listen);
+  darkness.addEventListener("change", turn);
+  return () => {
+    window.removeEventListener("keydown", listen);
+    darkness.removeEventListener("change", turn);
+  };
 }
 """
 
@@ -38,7 +47,7 @@ def shortcuts() -> None:
     """Draw the button in the sidebar and listen for the key."""
     with st.sidebar:
         asked = st.button("Keyboard shortcuts", key="shortcuts", type="tertiary", icon=":material/keyboard:")
-        pressed = _listener(key="shortcuts_key", height=1, on_asked_change=_nothing)
+        pressed = _listener(key="shortcuts_key", height=1, on_asked_change=_nothing, on_turned_change=_nothing)
     if asked or pressed.asked:
         _list()
 
