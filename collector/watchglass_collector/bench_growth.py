@@ -1,7 +1,8 @@
 """Whether ingest costs the same when the tables are large.
 
 Between measurements the tables are filled beside the collector: rows that it stored are copied under new ids, their
-texts cut to 200 characters, into tables of the same definition, whose parts are then attached.
+texts cut to 200 characters, into tables of the same definition, whose parts are then attached. What the assembly reads
+back is dated as if it had come in the hours before.
 """
 
 import random
@@ -19,6 +20,8 @@ _ROWS_PER_INSERT: Final = 250_000
 _TEXTS: Final = ("input_messages", "output_messages", "prompt_text", "response_text")
 _TRACE: Final = "lower(hex(sipHash128({0}, n)))"
 _SPAN: Final = "substring(lower(hex(sipHash128({0}, n))), 1, 16)"
+_KEY: Final = "reinterpretAsInt64(sipHash64({0}, n))"
+_EARLIER: Final = "{0} - toIntervalSecond(180 + n % 1000 * 10)"
 _CUT: Final = "mapApply((k, v) -> (k, substring(v, 1, 200)), SpanAttributes)"
 _CHANGED: Final = {
     "otel_traces": {"TraceId": _TRACE, "SpanId": _SPAN, "SpanAttributes": _CUT},
@@ -26,6 +29,9 @@ _CHANGED: Final = {
     "llm_call_parts": {"trace_id": _TRACE, "span_id": _SPAN, **dict.fromkeys(_TEXTS, "substring({0}, 1, 200)")},
     "llm_figure_parts": {"trace_id": _TRACE, "span_id": _SPAN},
     "llm_calls_by_time": {"trace_id": _TRACE, "span_id": _SPAN},
+    "llm_figure_parts": {"trace_id": _TRACE, "span_id": _SPAN},
+    "llm_trace_pieces": {"trace_id": _TRACE, "span_id": _SPAN, "trace_key": _KEY, "received_at": _EARLIER},
+    "llm_findings": {"trace_id": _TRACE, "span_id": _SPAN, "trace_key": _KEY, "written_at": _EARLIER},
 }
 
 
