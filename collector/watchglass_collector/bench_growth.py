@@ -29,7 +29,6 @@ _CHANGED: Final = {
     "llm_call_parts": {"trace_id": _TRACE, "span_id": _SPAN, **dict.fromkeys(_TEXTS, "substring({0}, 1, 200)")},
     "llm_figure_parts": {"trace_id": _TRACE, "span_id": _SPAN},
     "llm_calls_by_time": {"trace_id": _TRACE, "span_id": _SPAN},
-    "llm_figure_parts": {"trace_id": _TRACE, "span_id": _SPAN},
     "llm_trace_pieces": {"trace_id": _TRACE, "span_id": _SPAN, "trace_key": _KEY, "received_at": _EARLIER},
     "llm_findings": {"trace_id": _TRACE, "span_id": _SPAN, "trace_key": _KEY, "written_at": _EARLIER},
 }
