@@ -76,6 +76,7 @@ def lose_segment(world: World, numbers: random.Random) -> None:
 
 def with_store_down(world: World, numbers: random.Random, harm: Callable[[World, Path, random.Random], None]) -> None:
     """Harm a segment that no insert was ever tried of: one that was begun while the store was away."""
+    world.spool_has_room()
     world.to_store.mode = "down"
     wait_until(lambda: world.segments() or world.to_store.hits["down"], "the store is away")
     known = set(world.segments())
@@ -134,6 +135,7 @@ def tear_checkpoints(world: World, numbers: random.Random) -> None:
 
 def fill_spool(world: World, numbers: random.Random) -> None:
     before = world.load.log.full
+    world.spool_has_room()
     world.to_store.mode = "down"
     world.collector_answers()
     for _ in range(12):

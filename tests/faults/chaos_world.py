@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from .chaos_proxy import ChaosProxy
 GIVE_UP_S = 180
 """This machine may have other work; nothing here depends on being quick."""
 ACCEPTED = "accepted"
+ROOM_BYTES = 1024**2
+"""Half of what the spool holds."""
 
 
 def wait_until(is_true: Callable[[], Any], what: str) -> None:
@@ -135,6 +137,18 @@ class World:
         """Wait until the collector acknowledges."""
         before = len(self.load.log.acknowledged)
         wait_until(lambda: len(self.load.log.acknowledged) > before, "the collector acknowledges")
+
+    def spool_has_room(self) -> None:
+        """Wait until it has drained to half: a full one rightly acknowledges nothing as long as the store is away."""
+
+        def waiting_bytes() -> int:
+            sizes = 0
+            for path in self.segments():
+                with suppress(FileNotFoundError):
+                    sizes += path.stat().st_size
+            return sizes
+
+        wait_until(lambda: waiting_bytes() < ROOM_BYTES, "the spool has room")
 
     def look(self) -> None:
         self.peaks.look(self._processes["collector"].pid, self.spool)
