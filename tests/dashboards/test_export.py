@@ -54,7 +54,7 @@ def test_json_takes_what_json_does_not_know():
     assert b'"a"' in to_json({"a": {1, 2}})
 
 
-CHARTS = {"vega_lite_chart", "echarts_chart", "zoomable"}
+CHARTS = {"vega_lite_chart", "zoomable"}
 #: Charts whose data another function of the same file offers, or that draw what they are given.
 ELSEWHERE = {("quality.py", "_card"), ("zoom.py", "zoomable")}
 

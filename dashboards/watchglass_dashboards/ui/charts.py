@@ -1,7 +1,7 @@
 """Chart specifications as plain dicts: they cost a millisecond to build where chart objects cost a hundred.
 
-ECharts draws what runs over time, Vega-Lite what is dragged or shows an interval. Names in a specification are ours;
-captured text never becomes a field, a link or a template.
+What runs over time is drawn by `ui.zoom.zoomable`, which lets it be dragged over. Names in a specification are ours;
+captured text is data, and never becomes a field, a link or a template.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,13 +14,16 @@ HEIGHT = 220
 #: One line: a value or None for each bucket.
 Line = Sequence[float | None]
 
-_UNITS = {  # unit -> (tooltip in printf style, axis label in ECharts style)
-    "s": ("%.2f s", "{value} s"),
-    "ms": ("%,.0f ms", "{value} ms"),
-    "tokens": ("%,.0f tokens", "{value}"),
-    "usd": ("$%,.4f", "${value}"),
-    "items": ("%,.0f", "{value}"),
+_UNITS = {  # unit -> (tooltip, what its title says, axis label as a Vega expression)
+    "s": (".2f", ", s", "format(datum.value, '~g') + ' s'"),
+    "ms": (",.0f", ", ms", "format(datum.value, ',') + ' ms'"),
+    "tokens": (",.0f", "", "format(datum.value, datum.value < 1000 ? '~g' : '~s')"),
+    "usd": ("$,.4f", "", "'$' + format(datum.value, ',~g')"),
+    "items": (",.0f", "", "format(datum.value, datum.value < 1000 ? '~g' : '~s')"),
 }
+#: Pixels that a legend may take in width, so that a telephone shows it, and those of a letter, a symbol and a row.
+_LEGEND, _LETTER, _SYMBOL, _LEGEND_ROW = 310, 6.2, 22, 15
+_LONGEST_LABEL = 150
 
 
 def in_readable_unit(lines: Mapping[str, Line]) -> tuple[dict[str, Line], str]:
@@ -34,106 +37,139 @@ def in_readable_unit(lines: Mapping[str, Line]) -> tuple[dict[str, Line], str]:
 def lines(
     times_s: Sequence[int], values: Mapping[str, Line], unit: str, colours: Sequence[str], ink: Ink
 ) -> dict[str, Any]:
-    """Lines over time, the first on top. A missing bucket breaks the line; a lone point is a dot."""
-    spec = _frame(list(values), unit, ink)
-    spec["series"] = [
+    """Lines over time, the first on top. A missing bucket breaks the line; a lone point is a dot.
+
+    Args:
+        times_s: Starts of the buckets, Unix seconds, ascending.
+        values: Our name of a line -> its values; the names become titles of the tooltip.
+        unit: Of `_UNITS`.
+        colours: One for each line.
+        ink: Of the rest.
+    """
+    form, said, _ = _UNITS[unit]
+    fields = {name: f"line_{at}" for at, name in enumerate(values)}
+    rows = [
         {
-            "type": "line",
-            "name": name,
-            "data": _points(times_s, line),
-            "color": colour,
-            "symbol": "circle",
-            "symbolSize": 0,
-            "lineStyle": {"width": 1.8},
-            "emphasis": {"disabled": True},
-            "z": 10 - at,
+            "time": time * 1000,
+            **{fields[name]: line[at] for name, line in values.items()},
+            **{f"{fields[name]}_alone": _is_alone(line, at) for name, line in values.items()},
         }
-        for at, ((name, line), colour) in enumerate(zip(values.items(), colours, strict=True))
+        for at, time in enumerate(times_s)
     ]
-    return spec
+    x = {"field": "time", "type": "temporal"}
+    highest = max((value for line in values.values() for value in line if value is not None), default=0.0)
+    y, colour = _upwards(highest, unit, ink), _named(list(values), colours, ink)
+    colour["scale"]["domain"] = list(values)
+    tip = [
+        {"field": "time", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
+        *({"field": fields[name], "type": "quantitative", "format": form, "title": f"{name}{said}"} for name in values),
+    ]
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "rule", "opacity": 0, "strokeWidth": 12},
+            "encoding": {"x": {**x, **_time(_span_ms(times_s), ink)}, "tooltip": tip},
+        },
+    ]
+    for name in reversed(list(values)):
+        encoding = {"x": x, "y": {**y, "field": fields[name]}, "color": {**colour, "datum": name}}
+        is_alone = [{"filter": f"datum.{fields[name]}_alone"}]
+        layers += [
+            {"mark": {"type": "line", "strokeWidth": 1.8, "tooltip": None}, "encoding": encoding},
+            {"transform": is_alone, "mark": {"type": "point", "filled": True, "size": 20}, "encoding": encoding},
+        ]
+    return vega({"layer": layers}, rows, ink, HEIGHT)
 
 
 def stacked(
     times_s: Sequence[int], values: Mapping[str, Line], unit: str, colours: Sequence[str], ink: Ink
 ) -> dict[str, Any]:
-    """Stacked bars over time."""
-    spec = _frame(list(values), unit, ink)
-    spec["tooltip"]["axisPointer"] = {"type": "shadow", "shadowStyle": {"opacity": 0.08}}
-    spec["series"] = [
-        {
-            "type": "bar",
-            "name": name,
-            "stack": "all",
-            "data": [[time * 1000, value] for time, value in zip(times_s, line, strict=True)],
-            "color": colour,
-            "barCategoryGap": "15%",
-            "barMaxWidth": 28,
-        }
-        for (name, line), colour in zip(values.items(), colours, strict=True)
+    """Stacked bars over time, the first name at the bottom.
+
+    Args:
+        times_s: Starts of the buckets, Unix seconds, ascending and of equal length.
+        values: Name -> its values; a missing one is no bar.
+        unit: Of `_UNITS`.
+        colours: One for each name.
+        ink: Of the rest.
+    """
+    form, _, _ = _UNITS[unit]
+    names = list(values)
+    bucket_ms = _bucket_s(times_s) * 1000
+    rows = [
+        {"start": time * 1000, "end": time * 1000 + bucket_ms, "place": place, "name": name, "value": line[at]}
+        for at, time in enumerate(times_s)
+        for place, (name, line) in enumerate(values.items())
     ]
-    return spec
+    highest = max((sum(value or 0 for value in bucket) for bucket in zip(*values.values(), strict=True)), default=0.0)
+    spec = {
+        "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
+        "encoding": {
+            "x": {"field": "start", **_time(_span_ms(times_s), ink)},
+            "x2": {"field": "end"},
+            "y": {**_upwards(highest, unit, ink), "field": "value", "stack": "zero"},
+            # The names are captured text: they stay in the data, which says their order too.
+            "color": {**_named(names, colours, ink), "field": "name", "sort": {"field": "place", "op": "min"}},
+            "order": {"field": "place"},
+            "tooltip": [
+                {"field": "start", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
+                {"field": "name"},
+                {"field": "value", "type": "quantitative", "format": form},
+            ],
+        },
+    }
+    n_rows = -(-len(names) // _columns(names))
+    return vega(spec, rows, ink, HEIGHT + _LEGEND_ROW * (n_rows - 1))
 
 
-def _points(times_s: Sequence[int], line: Line) -> list[Any]:
-    def is_alone(at: int) -> bool:
-        before = line[at - 1] if at else None
-        after = line[at + 1] if at + 1 < len(line) else None
-        return before is None and after is None
-
-    return [
-        {"value": [time * 1000, value], "symbolSize": 5} if value is not None and is_alone(at) else [time * 1000, value]
-        for at, (time, value) in enumerate(zip(times_s, line, strict=True))
-    ]
+def _is_alone(line: Line, at: int) -> bool:
+    before = line[at - 1] if at else None
+    after = line[at + 1] if at + 1 < len(line) else None
+    return line[at] is not None and before is None and after is None
 
 
-def _frame(names: list[str], unit: str, ink: Ink) -> dict[str, Any]:
-    tooltip, axis = _UNITS[unit]
-    small = {"color": ink.muted, "fontSize": 11}
+def _bucket_s(times_s: Sequence[int]) -> int:
+    return times_s[1] - times_s[0] if len(times_s) > 1 else 60
+
+
+def _span_ms(times_s: Sequence[int]) -> int:
+    return (times_s[-1] - times_s[0] + _bucket_s(times_s)) * 1000 if times_s else 0
+
+
+def _upwards(highest: float, unit: str, ink: Ink) -> dict[str, Any]:
+    # Said here, since Streamlit hands Vega its data after the first drawing.
+    scale = {"domain": [0, highest * 1.05 or 1], "nice": 3}
     return {
-        "animation": False,  # pages refresh themselves: nothing should move
-        "grid": {"left": 4, "right": 10, "top": 34, "bottom": 4, "containLabel": True},
-        "textStyle": {"fontFamily": "Inter, sans-serif"},
+        "type": "quantitative",
+        "scale": scale,
+        "axis": {**axis(ink), "labelExpr": _UNITS[unit][2], "tickCount": 3},
+    }
+
+
+def _columns(names: Sequence[str]) -> int:
+    widest = min(max((len(name) for name in names), default=1) * _LETTER, _LONGEST_LABEL) + _SYMBOL
+    return max(1, int(_LEGEND / widest))
+
+
+def _named(names: Sequence[str], colours: Sequence[str], ink: Ink) -> dict[str, Any]:
+    return {
+        "type": "nominal",
+        "scale": {"range": list(colours)},
         "legend": {
-            "show": True,
-            "left": 0,
-            "top": 0,
-            "icon": "circle",
-            "itemWidth": 8,
-            "itemHeight": 8,
-            "itemGap": 12,
-            "textStyle": {"color": ink.label, "fontSize": 11.5},
-            "data": names,
-        },
-        "tooltip": {
-            "trigger": "axis",
-            "confine": True,
-            "backgroundColor": ink.tip,
-            "borderColor": ink.line,
-            "textStyle": {"color": ink.label, "fontSize": 12},
-            "axisPointer": {"type": "line", "lineStyle": {"color": ink.muted, "opacity": 0.5, "type": "solid"}},
-            "valueFormatter": tooltip,
-            "order": "valueDesc",
-        },
-        "xAxis": {
-            "type": "time",
-            "axisLabel": {**small, "hideOverlap": True},
-            "axisLine": {"lineStyle": {"color": ink.line}},
-            "axisTick": {"show": False},
-            "splitLine": {"show": False},
-        },
-        "yAxis": {
-            "type": "value",
-            "splitNumber": 3,
-            "axisLabel": {**small, "formatter": axis},
-            "axisLine": {"show": False},
-            "axisTick": {"show": False},
-            "splitLine": {"lineStyle": {"color": ink.grid}},
+            "title": None,
+            "orient": "top",
+            "symbolType": "circle",
+            "symbolSize": 60,
+            "symbolStrokeWidth": 0,
+            "symbolOpacity": 1,
+            "columns": _columns(names),
+            "labelColor": ink.label,
+            "labelLimit": _LONGEST_LABEL,
         },
     }
 
 
 def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[str, Any]:
-    """Calls per bucket by status as stacked bars; a drag selects a time range (parameter `zoom`).
+    """Calls per bucket by status as stacked bars.
 
     Args:
         rows: `start` and `end` (Unix ms), `status` ('ok' or 'error'), `calls`, `total` (of both statuses); a quiet
@@ -141,14 +177,6 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
         span_ms: Length of the time range, for the labels of its axis.
         ink: Colours.
     """
-    drag = {
-        "name": "zoom",
-        "select": {
-            "type": "interval",
-            "encodings": ["x"],
-            "mark": {"fill": ink.primary, "fillOpacity": 0.12, "stroke": ink.primary},
-        },
-    }
     legend = {
         "title": None,
         "orient": "none",
@@ -160,7 +188,6 @@ def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[s
     }
     highest = max((row["total"] for row in rows), default=1)
     spec = {
-        "params": [drag],
         "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
         "encoding": {
             "x": {"field": "start", **_time(span_ms, ink)},

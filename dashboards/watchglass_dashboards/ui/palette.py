@@ -17,8 +17,6 @@ class Ink:
     muted: str
     label: str
     grid: str
-    tip: str
-    line: str
 
 
 LIGHT = Ink(
@@ -30,8 +28,6 @@ LIGHT = Ink(
     muted="#667085",
     label="#475467",
     grid="#EEF0F3",
-    tip="#FFFFFF",
-    line="#E4E7EC",
 )
 DARK = Ink(
     primary="#8B91FF",
@@ -42,8 +38,6 @@ DARK = Ink(
     muted="#98A2B3",
     label="#B6BDC9",
     grid="#1F2530",
-    tip="#1B202B",
-    line="#2B3240",
 )
 
 

@@ -13,6 +13,7 @@ from watchglass_dashboards.ui.export import csv_button
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.stats import mean_interval
 from watchglass_dashboards.ui.text import label
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_overview as queries
 from watchglass_store.queries.pages import Scope
 
@@ -96,4 +97,4 @@ def _card(row: dict[str, Any], course: Sequence[dict[str, Any]], is_ambiguous: b
         )
         st.caption(detail(row))
         if course:
-            st.vega_lite_chart(charts.band(band_rows(course), span_ms, ink(), height=_HEIGHT), key=key, width="stretch")
+            zoomable(charts.band(band_rows(course), span_ms, ink(), height=_HEIGHT), key=key)

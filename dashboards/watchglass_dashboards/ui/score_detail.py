@@ -15,6 +15,7 @@ from watchglass_dashboards.ui.stats import mean_interval, wilson
 from watchglass_dashboards.ui.tables import figures, links, moments, words
 from watchglass_dashboards.ui.text import one_line, untrusted
 from watchglass_dashboards.ui.trace_address import trace_address
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_quality as queries
 from watchglass_store.queries import pages_traces
 from watchglass_store.queries.evaluation import CallId
@@ -63,7 +64,7 @@ def over_time(scope: Scope, key: ScoreKey, bucket_s: int) -> None:
             return
         span_ms = round((scope.end - scope.start).total_seconds() * 1000)
         spec = charts.band(course, span_ms, ink(), height=charts.HEIGHT)
-        st.vega_lite_chart(spec, key="score_course", width="stretch")
+        zoomable(spec, key="score_course")
 
 
 def bins(spread: tuple[float, float], stated: tuple[float | None, float | None]) -> tuple[float, float]:

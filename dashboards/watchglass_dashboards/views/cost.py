@@ -16,6 +16,7 @@ from watchglass_dashboards.ui.forecast import FEWEST_DAYS, forecast
 from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import categories, ink
 from watchglass_dashboards.ui.text import clean
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_cost as queries
 from watchglass_store.queries.pages import Scope
 
@@ -139,16 +140,12 @@ def _over_time(scope: Scope, part: queries.Part, chosen: Selection) -> None:
     with card("Cost over time", f"USD per {format.whole(bucket_s)}", rows=shown, key="cost_over_time"):
         lines = by_name(shown, times, "cost_usd")
         if any(value for line in lines.values() for value in line):
-            st.echarts_chart(
-                charts.stacked(times, lines, "usd", categories(len(lines)), ink()), height=charts.HEIGHT, key="cost"
-            )
+            zoomable(charts.stacked(times, lines, "usd", categories(len(lines)), ink()), key="cost")
         else:
             nothing("No call in this range has a price. Prices are under Settings.")
     with card("Tokens over time", f"input and output per {format.whole(bucket_s)}", rows=shown, key="tokens_over_time"):
         lines = by_name(shown, times, "tokens")
-        st.echarts_chart(
-            charts.stacked(times, lines, "tokens", categories(len(lines)), ink()), height=charts.HEIGHT, key="tokens"
-        )
+        zoomable(charts.stacked(times, lines, "tokens", categories(len(lines)), ink()), key="tokens")
 
 
 def by_name(rows: Sequence[Mapping[str, Any]], times_s: Sequence[int], measure: str) -> dict[str, list[float | None]]:

@@ -15,6 +15,7 @@ from watchglass_dashboards.ui.layout import card, kpi, nothing
 from watchglass_dashboards.ui.palette import ink
 from watchglass_dashboards.ui.tables import figures, words
 from watchglass_dashboards.ui.text import one_line, option, untrusted
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_drift as queries
 from watchglass_store.queries.pages_drift import Watched
 
@@ -43,7 +44,7 @@ def page() -> None:
     with card("Over time", _limit_said(row), rows=course_rows(found), key="drift_course"):
         if any(result["value"] is not None for result in found):
             spec = drift_evidence.chart(found, row["value_kind"], ink(), height=charts.HEIGHT)
-            st.vega_lite_chart(spec, key="drift_course", width="stretch")
+            zoomable(spec, key="drift_course")
         else:
             nothing("This monitor has no value up to the end of the time range.")
     if found:

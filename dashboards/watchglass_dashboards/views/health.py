@@ -14,6 +14,7 @@ from watchglass_dashboards.ui.forecast import forecast
 from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
 from watchglass_dashboards.ui.palette import categories, ink
 from watchglass_dashboards.ui.text import clean
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_health as queries
 from watchglass_store.queries import sources as source_queries
 from watchglass_store.queries.pages import Freshness
@@ -26,13 +27,15 @@ def page() -> None:
     """Draw the page."""
     fresh, now = fresh_line(), datetime.now(UTC)
     scope = selection().scope(now)
-    books = read(queries.ingest, scope.start)
+    # The books are by the hour: a part of one that was zoomed into is shown with the whole hour.
+    since = scope.start.replace(minute=0) if selection().between else scope.start
+    books = [row for row in read(queries.ingest, since) if row["hour"].replace(tzinfo=UTC) < scope.end]
     _numbers(fresh, books)
     left, right = st.columns(2, gap="small")
     with left:
         _received(books, scope.start, scope.end)
     with right:
-        _lag(scope.start, selection().bucket_s)
+        _lag(scope.start, scope.end, selection().bucket_s)
     _sources(now)
     left, right = st.columns([1.4, 1], gap="small")
     with left:
@@ -80,9 +83,7 @@ def _received(books: Sequence[Mapping[str, Any]], start: datetime, end: datetime
         first = int(start.timestamp()) // _HOUR_S * _HOUR_S
         times = list(range(first, int(end.timestamp()), _HOUR_S))
         lines = per_signal(shown, times)
-        st.echarts_chart(
-            charts.stacked(times, lines, "items", categories(len(lines)), ink()), height=charts.HEIGHT, key="books"
-        )
+        zoomable(charts.stacked(times, lines, "items", categories(len(lines)), ink()), key="books")
 
 
 def per_signal(rows: Sequence[Mapping[str, Any]], times_s: Sequence[int]) -> dict[str, list[float | None]]:
@@ -93,8 +94,8 @@ def per_signal(rows: Sequence[Mapping[str, Any]], times_s: Sequence[int]) -> dic
     return {name: [line.get(time) for time in times_s] for name, line in sorted(found.items())}
 
 
-def _lag(start: datetime, bucket_s: int) -> None:
-    rows = read(queries.lag, start, bucket_s)
+def _lag(start: datetime, end: datetime, bucket_s: int) -> None:
+    rows = [row for row in read(queries.lag, start, bucket_s) if row["bucket"] < end.timestamp()]
     shown = [{"time": datetime.fromtimestamp(row["bucket"], UTC), "calls": row["n"], "p50_s": row["lag_s"][0],
               "p95_s": row["lag_s"][1]} for row in rows]  # fmt: skip
     with card("Ingest lag", "from a call's start to its arrival", rows=shown, key="lag"):
@@ -106,11 +107,7 @@ def _lag(start: datetime, bucket_s: int) -> None:
             {"p50": [row["p50_s"] for row in shown], "p95": [row["p95_s"] for row in shown]}
         )
         colours = ink()
-        st.echarts_chart(
-            charts.lines(times, lines, unit, (colours.primary, colours.second), colours),
-            height=charts.HEIGHT,
-            key="lag",
-        )
+        zoomable(charts.lines(times, lines, unit, (colours.primary, colours.second), colours), key="lag")
 
 
 def _sources(now: datetime) -> None:

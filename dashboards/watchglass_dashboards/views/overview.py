@@ -181,7 +181,12 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
     left, right = st.columns(2, gap="small")
     with (
         left,
-        card("Traffic", f"calls per {per} · drag to zoom", rows=by_status(course, times, bucket_s), key="traffic"),
+        card(
+            "Traffic",
+            f"calls per {per} · drag over a chart to zoom",
+            rows=by_status(course, times, bucket_s),
+            key="traffic",
+        ),
     ):
         span_ms = len(times) * bucket_s * 1000
         zoomable(charts.traffic(by_status(course, times, bucket_s), span_ms, colours), key="traffic")
@@ -189,12 +194,12 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
     with right, card("Latency", "end to end, quantiles of each bucket", rows=by_time(times, latency), key="latency"):
         shown, unit = charts.in_readable_unit(latency)
         palette = (colours.primary, colours.second, colours.third)
-        st.echarts_chart(charts.lines(times, shown, unit, palette, colours), height=charts.HEIGHT, key="latency")
+        zoomable(charts.lines(times, shown, unit, palette, colours), key="latency")
     left, right = st.columns(2, gap="small")
     tokens = {"input": column(course, times, "n_input_tokens"), "output": column(course, times, "n_output_tokens")}
     with left, card("Tokens", f"per {per}", rows=by_time(times, tokens), key="tokens"):
         palette2 = (colours.primary, colours.third)
-        st.echarts_chart(charts.stacked(times, tokens, "tokens", palette2, colours), height=charts.HEIGHT, key="tokens")
+        zoomable(charts.stacked(times, tokens, "tokens", palette2, colours), key="tokens")
     first = {name: column(course, times, "first_token_s", at) for at, name in enumerate(("p50", "p95"))}
     with (
         right,
@@ -203,7 +208,7 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
         if any(value is not None for line in first.values() for value in line):
             shown, unit = charts.in_readable_unit(first)
             palette2 = (colours.primary, colours.second)
-            st.echarts_chart(charts.lines(times, shown, unit, palette2, colours), height=charts.HEIGHT, key="ttft")
+            zoomable(charts.lines(times, shown, unit, palette2, colours), key="ttft")
         else:
             nothing("No call in this range was streamed.")
 

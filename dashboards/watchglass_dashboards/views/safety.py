@@ -18,6 +18,7 @@ from watchglass_dashboards.ui.stats import wilson
 from watchglass_dashboards.ui.tables import links, moments, words
 from watchglass_dashboards.ui.text import label, one_line, option
 from watchglass_dashboards.ui.trace_address import trace_address
+from watchglass_dashboards.ui.zoom import zoomable
 from watchglass_store.queries import pages_safety as queries
 from watchglass_store.queries import pages_traces
 from watchglass_store.queries.evaluation import CallId
@@ -106,7 +107,7 @@ def _course(scope: Scope, versions: Versions, rows: Sequence[dict[str, Any]], bu
             return
         span_ms = round((scope.end - scope.start).total_seconds() * 1000)
         spec = charts.band(course, span_ms, ink(), height=charts.HEIGHT, is_share=True)
-        st.vega_lite_chart(spec, key="flag_course", width="stretch")
+        zoomable(spec, key="flag_course")
 
 
 def kind_rows(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The dashboard as people use it: in a browser, with its process, on a real store."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -44,24 +45,54 @@ def test_an_absolute_range_is_shown_and_can_be_left(tab, seeded):
     start = seeded.seed.now.replace(minute=0)
     page = tab.go(f"/traces?from={start:%Y-%m-%dT%H:%M:%S}%2B00:00&to={start:%Y-%m-%dT%H}:59:00%2B00:00")
     page.locator(".st-key-unzoom button").click()
-    page.get_by_test_id("stButtonGroup").get_by_text("24h").wait_for()
+    page.locator(".st-key-range_shown").get_by_text("24h").wait_for()
     tab.idle()
     assert "from=" not in page.url
 
 
+def drag_over(page, key):
+    """Drag over a fifth of a chart, as a hand does."""
+    chart = page.locator(f"[class*='st-key-{key}_']").get_by_test_id("stVegaLiteChart").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.6)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.65, steps=4)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"[?&]from=.*to="))
+
+
 def test_a_drag_over_the_traffic_leads_to_those_calls(tab):
     page = tab.go("/?range=24h&service=support-bot")
-    chart = page.get_by_test_id("stVegaLiteChart").first.bounding_box()
-    page.mouse.move(chart["x"] + chart["width"] * 0.4, chart["y"] + 120)
-    page.mouse.down()
-    page.mouse.move(chart["x"] + chart["width"] * 0.6, chart["y"] + 125, steps=4)
-    page.mouse.up()
+    drag_over(page, "traffic")
     page.get_by_role("link", name="Show these calls").click()
     page.wait_for_url(re.compile(r"/traces\?.*from="))
     tab.idle()
     assert "service=support-bot" in page.url
     assert page.locator(".st-key-unzoom").count() == 1
     page.get_by_text(re.compile(r"^[\d,]+ model calls$")).wait_for()
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [("/", "tokens"), ("/quality", "score_course"), ("/cost", "cost"), ("/drift", "drift_course"), ("/health", "lag")],
+)
+def test_a_drag_over_any_chart_of_the_range_zooms_and_leads_to_those_calls(tab, path, key):
+    page = tab.go(f"{path}?range=24h")
+    drag_over(page, key)
+    tab.idle()
+    zoomed = page.url
+    page.get_by_role("link", name="Show these calls").wait_for()
+    page.locator(".st-key-unzoom button").click()
+    page.locator(".st-key-range_shown").get_by_text("24h").wait_for()
+    tab.idle()
+    assert "from=" not in page.url  # what was dragged is forgotten and not applied again
+    drag_over(page, key)
+    tab.idle()
+    page.get_by_role("link", name="Show these calls").click()
+    page.wait_for_url(re.compile(r"/traces\?.*from="))
+    tab.idle()
+    assert parse_qs(urlsplit(page.url).query)["from"] == parse_qs(urlsplit(zoomed).query)["from"]
 
 
 def test_a_row_opens_a_drawer_and_the_drawer_opens_the_page(tab):
