@@ -4,7 +4,8 @@
     python benchmarks/dashboard.py --quick          # 100,000 calls: whether it works, no figures to quote
     python benchmarks/dashboard.py --data DIR       # keep the data set there, or use the one that is there
 
-Prints `{calls, ingest_spans_per_s, pages: [{page, p50_ms, p95_ms, …, click_to_idle_ms}], rss_mb}`; progress on stderr.
+Prints `{calls, ingest_spans_per_s, pages: [{page, p50_ms, p95_ms, …, click_to_idle_ms}], opened_ms, rss_mb}`, opened_ms
+being those of large_traces.py; progress on stderr.
 Needs Chromium (Debian: apt-get install chromium) and the dev extra.
 """
 
@@ -27,6 +28,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import large_traces
 
 from watchglass_collector.bench_payload import payloads
 from watchglass_dashboards import DashboardConfig, Installation, bench, command
@@ -53,14 +56,16 @@ def main() -> None:
         stack.enter_context(collecting(folder, ports))
         sent = stack.enter_context(load(ports["http"]))
         rounds = bench.QUICK_ROUNDS if options.quick else bench.ROUNDS
+        traces = large_traces.send(ports["http"])
         started = time.monotonic()
         pages = bench.measure(config, folder, rounds)
         url = stack.enter_context(dashboard(config, folder, ports["dashboard"]))
-        idle, rss_mb = in_browser(url, QUICK_CLICKS if options.quick else CLICKS, options.quick)
+        idle_ms, opened_ms, rss_mb = in_browser(url, traces, options.quick)
         rate = sent[0] / (time.monotonic() - started)
     for row in pages:
-        row["click_to_idle_ms"] = idle.get(row["page"])
-    print(json.dumps({"calls": calls, "ingest_spans_per_s": round(rate), "pages": pages, "rss_mb": rss_mb}, indent=2))
+        row["click_to_idle_ms"] = idle_ms.get(row["page"])
+    found = {"calls": calls, "ingest_spans_per_s": round(rate), "pages": pages, "opened_ms": opened_ms}
+    print(json.dumps(found | {"rss_mb": rss_mb}, indent=2))
 
 
 def make_data_set(config: StoreConfig, folder: Path, calls: int) -> None:
@@ -146,10 +151,13 @@ def dashboard(config: StoreConfig, folder: Path, port: int) -> Iterator[str]:
         process.wait(20)
 
 
-def in_browser(url: str, clicks: int, quick: bool) -> tuple[dict[str, float], dict[str, float]]:
-    """Median milliseconds from the click on a page's link until it is idle, and the browser tab's memory."""
+def in_browser(
+    url: str, traces: dict[str, tuple[str, str]], quick: bool
+) -> tuple[dict[str, float], dict[str, int], dict[str, float]]:
+    """Median ms from the click on a page's link until it is idle, those of large traces, and the tab's memory."""
     from playwright.sync_api import sync_playwright
 
+    clicks = QUICK_CLICKS if quick else CLICKS
     times: dict[str, list[float]] = {}
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -167,6 +175,9 @@ def in_browser(url: str, clicks: int, quick: bool) -> tuple[dict[str, float], di
                     times.setdefault(name if name in bench.pages.PAGES else "overview", []).append(
                         1000 * (time.perf_counter() - started)
                     )
+        opened_ms = large_traces.opened(page, url, traces, idle, clicks)
+        page.goto(f"{url}/?range=24h")
+        idle(page)
         before = heap_mb(page)
         for number in range(QUICK_VISITS if quick else VISITS):
             links.nth(number % links.count()).click()
@@ -174,7 +185,7 @@ def in_browser(url: str, clicks: int, quick: bool) -> tuple[dict[str, float], di
         memory = {"tab_heap_before": before, "tab_heap_after": heap_mb(page)}
         chromium.close()
     memory["this_process_peak"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-    return {name: round(statistics.median(each)) for name, each in times.items()}, memory
+    return {name: round(statistics.median(each)) for name, each in times.items()}, opened_ms, memory
 
 
 def heap_mb(page: Any) -> float:
