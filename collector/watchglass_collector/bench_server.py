@@ -41,15 +41,10 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def peak_rss_mb(self) -> float:
-        """Most memory it had since `forget_peak`."""
+        """Most memory it had, MiB."""
         lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
         (peak,) = (line for line in lines if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 1024
-
-    def forget_peak(self) -> None:
-        """Begin anew with what it has now, less what was freed before and not given back: the yardsticks' memory."""
-        self.store.command("SYSTEM JEMALLOC PURGE")
-        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5", encoding="ascii")
 
     def stored(self) -> int:
         """Spans that came through the collector and are stored."""

@@ -36,6 +36,9 @@ def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path
         sizes = bench.Sizes(requests=2, rounds=1, paced_s=0.2)
         found = bench.measured(server, sizes, random.Random(4))
         assert server.rows("otel_traces") >= 3 * 2 * 512
+        found["peak_rss_mb"] = bench.peak_rss_mb(
+            server, bench.Sizes(requests=1, rounds=1, paced_s=0.2), random.Random(5)
+        )
     transport = {"spans_per_s", "mb_per_s", "spans_per_cpu_s", "ack_p50_ms", "ack_p99_ms"}
     assert found["http"].keys() == found["grpc"].keys() == transport
     bounds = {"bound_spans_per_cpu_s", "bound_in_segments_spans_per_cpu_s"}

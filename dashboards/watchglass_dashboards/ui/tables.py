@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.choice import choice
 from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.text import option
 
@@ -125,10 +126,4 @@ def choose(
         column_config=dict(columns),
     )
     everything = [*choices, *more]
-    # Nothing is the default, and stands for the first: an address names what somebody chose even where that is the
-    # first today, as another one may be tomorrow.
-    chosen = st.selectbox(
-        title, everything, index=None, key=key, bind="query-params", format_func=option, placeholder=everything[0],
-        width=width,
-    )  # fmt: skip
-    return everything.index(chosen) if chosen in everything else 0
+    return choice(title, everything, key=key, width=width)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, interval_charts
+from watchglass_dashboards.ui.choice import choice
 from watchglass_dashboards.ui.comparison import Compared, calls_compared, dot_rows, histogram_rows, scores_compared
 from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.first_span import has_calls
@@ -82,14 +83,10 @@ def _sides(scope: Scope) -> Sides | None:
         if len(known) >= 2:
             names = [option(value) for value in known]
             older, newer = (1, 0) if column == "service_version" else (0, 1)
-            a = st.selectbox(
-                "A (baseline)", names, index=older, key="a", bind="query-params", format_func=option, width=240
-            )
-            b = st.selectbox(
-                "B (candidate)", names, index=newer, key="b", bind="query-params", format_func=option, width=240
-            )
+            a = choice("A (baseline)", names, first=older, key="a", width=240)
+            b = choice("B (candidate)", names, first=newer, key="b", width=240)
             if a != b:
-                return Sides(column, known[names.index(a)], known[names.index(b)])
+                return Sides(column, known[a], known[b])
     nothing("There are no two different ones in this time range. Choose a longer one, or compare something else.")
     return None
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format, interval_charts, tables
+from watchglass_dashboards.ui.choice import choice
 from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.layout import card, kpi, nothing
@@ -85,16 +86,7 @@ def _course(scope: Scope, versions: Versions, rows: Sequence[dict[str, Any]], bu
     course: list[dict[str, Any]] = []
     said = f"share of each {format.whole(bucket_s)} with its 95 % interval"
     with card("Flagged over time", said, rows=lambda: by_moment(course), key="flag_course"):
-        chosen = st.selectbox(
-            "Check",
-            names,
-            key="check",
-            bind="query-params",
-            format_func=option,
-            label_visibility="collapsed",
-            width=300,
-        )
-        row = rows[names.index(chosen)]
+        row = rows[choice("Check", names, key="check", width=300, label="collapsed")]
         course = share_rows(
             [
                 point

@@ -149,6 +149,9 @@ def test_safety_counts_what_a_check_flags_and_lists_it(tab, seeded):
     flagged = [s for s in scored if s["value"] >= 0.5]
     assert len(cells(page, "csv_flagged")) == min(50, len(flagged))
     assert len(flagged) > 0
+    page.locator(".st-key-check input").click()
+    page.get_by_role("option").first.click()
+    page.wait_for_url("**check=refusal**")
 
 
 def test_a_monitor_is_chosen_by_its_row_with_evidence_and_examples(tab):
@@ -185,6 +188,10 @@ def test_cost_is_split_by_what_is_chosen_and_held_against_a_budget(tab, seeded):
 
 def test_two_sides_are_chosen_by_model_and_by_time(tab, seeded):
     page = tab.go("/compare?range=24h")
+    assert page.locator(".st-key-a input").get_attribute("placeholder") == "gpt-4.1-mini"
+    pick(page, "a", "gpt-4.1-mini")
+    page.wait_for_url("**a=gpt-4.1-mini**")  # chosen, so it stays there even if another is first tomorrow
+    tab.idle()
     pick(page, "a", "claude-sonnet-4.5")
     page.wait_for_url("**a=claude-sonnet-4.5**")
     pick(page, "b", "gpt-4.1-mini")
