@@ -165,12 +165,12 @@ def in_browser(
         page.goto(f"{url}/?range=24h")
         idle(page)
         links = page.locator('[data-testid="stSidebarNavLink"]')
+        turn_to(page, links.last)
         for number in range(clicks + 1):
             for at in range(links.count()):
                 name = links.nth(at).get_attribute("href").rstrip("/").rsplit("/", 1)[-1].split("?")[0]
                 started = time.perf_counter()
-                links.nth(at).click()
-                idle(page)
+                turn_to(page, links.nth(at))
                 if number:
                     times.setdefault(name if name in bench.pages.PAGES else "overview", []).append(
                         1000 * (time.perf_counter() - started)
@@ -180,12 +180,24 @@ def in_browser(
         idle(page)
         before = heap_mb(page)
         for number in range(QUICK_VISITS if quick else VISITS):
-            links.nth(number % links.count()).click()
-            idle(page)
+            turn_to(page, links.nth((number + 1) % links.count()))
         memory = {"tab_heap_before": before, "tab_heap_after": heap_mb(page)}
         chromium.close()
     memory["this_process_peak"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
     return {name: round(statistics.median(each)) for name, each in times.items()}, opened_ms, memory
+
+
+def turn_to(page: Any, link: Any) -> None:
+    """Click on a link to another page and wait until it is there, heading first: the script starts when it likes."""
+    heading = '[data-testid="stHeading"]'
+    before = page.locator(heading).first.inner_text()
+    link.click()
+    page.wait_for_function(
+        "([heading, before]) => ![null, undefined, before].includes(document.querySelector(heading)?.innerText)",
+        arg=[heading, before],
+        timeout=120_000,
+    )
+    idle(page)
 
 
 def heap_mb(page: Any) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from watchglass_collector.assembly.earlier import COVERED_MS, Earlier
 from watchglass_collector.assembly.pricing import Price, PriceList, shipped
 from watchglass_collector.assembly.tracker import Arrival, Open, Tracker
 from watchglass_store import Store
@@ -81,6 +82,7 @@ class Assembler:
         self._prices: PriceList | None = None
         self._prices_read_s = 0.0
         self._tracker: Tracker | None = None
+        self._earlier: Earlier | None = None
         self._batch = 0
 
     def resume(self) -> None:
@@ -96,6 +98,8 @@ class Assembler:
             self._note(batch, 0, 0, 0)
         self._batch = batch
         self._tracker = Tracker(self._settle_ms, queries.watermark_ms(self._store))
+        store = self._store
+        self._earlier = Earlier(self.watermark_ms, lambda since, until: queries.keys_between(store, since, until))
 
     def cycle(self) -> Report:
         """Look at what came, and assemble the traces that have settled.
@@ -138,28 +142,46 @@ class Assembler:
         return self._tracker.waiting if self._tracker is not None else 0
 
     def _look_at(self, due: Mapping[int, Open], now_ms: int) -> Report:
-        since_ms = min(trace.start_ms for trace in due.values()) - _CLOCK_SKEW_MS
-        sizes = queries.sizes(self._store, list(due), since_ms)
-        groups, large = _groups(sizes)
-        reports = [self._group({key: sizes[key] for key in keys}, since_ms, now_ms) for keys in groups]
-        reports += [self._slices(key, since_ms, now_ms) for key in large]
         assert self._tracker is not None
-        self._tracker.looked_at(dict(due), sizes, now_ms)
+        assert self._earlier is not None
+        reports, seen = [], dict[int, int]()
+        for keys, from_ms in self._parts(due, now_ms):
+            sizes = queries.sizes(self._store, keys, from_ms)
+            groups, large = _groups(sizes)
+            reports += [self._group({key: sizes[key] for key in some}, from_ms, now_ms) for some in groups]
+            reports += [self._slices(key, from_ms, now_ms) for key in large]
+            seen.update(sizes)
+        self._tracker.looked_at(dict(due), seen, now_ms)
+        self._earlier.add(list(due), now_ms)
         return Report(
             traces=sum(one.traces for one in reports),
             calls=sum(one.calls for one in reports),
             unpriced=sum(one.unpriced for one in reports),
-            sliced=len(large),
+            sliced=sum(one.sliced for one in reports),
         )
+
+    def _parts(self, due: Mapping[int, Open], now_ms: int) -> list[tuple[list[int], int]]:
+        """Traces of which earlier pieces may be there, and the others; since when pieces of each part are read."""
+        assert self._earlier is not None
+        since_ms = {key: trace.start_ms - _CLOCK_SKEW_MS for key, trace in due.items()}
+        recent = [key for key, since in since_ms.items() if since >= now_ms - COVERED_MS]
+        new = set(recent) - self._earlier.among(recent, min((since_ms[key] for key in recent), default=now_ms), now_ms)
+        again = [key for key in due if key not in new]
+        # All that there is of a new trace came with the pieces that no batch has looked at.
+        first_ms = min((due[key].first_ms for key in new), default=now_ms) - 1
+        parts = [(again, min((since_ms[key] for key in again), default=now_ms)), (list(new), first_ms)]
+        return [(keys, from_ms) for keys, from_ms in parts if keys]
 
     def _group(self, sizes: Mapping[int, int], since_ms: int, now_ms: int) -> Report:
         keys = list(sizes)
         spans = queries.skeleton(self._store, keys, since_ms, now_ms)
         lacking = _without_parent(spans)
         if lacking:
+            assert self._earlier is not None
             before_ms = since_ms - _PARENTS_WITHIN_MS
             # Most parents that are not there never come. Only what has more pieces is read again.
-            more = queries.sizes(self._store, [key for key in keys if key in lacking], before_ms)
+            known = self._earlier.among([key for key in keys if key in lacking], before_ms, now_ms)
+            more = queries.sizes(self._store, list(known), before_ms) if known else {}
             wider = [key for key, size in more.items() if size > sizes[key]]
             if wider and sum(more[key] for key in wider) <= MAX_PIECES:
                 import pandas as pd

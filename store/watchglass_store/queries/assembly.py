@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from watchglass_store.client import Store
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 GONE_AFTER_MS = 30_000
@@ -95,6 +96,15 @@ def arrivals(store: Store, moments_ms: Sequence[int]) -> "pd.DataFrame":
         """,
         {"since_ms": min(moments_ms) - 1, "until_ms": max(moments_ms), "moments_ms": list(moments_ms)},
     )
+
+
+def keys_between(store: Store, since_ms: int, until_ms: int) -> "np.typing.NDArray[np.int64]":
+    """Keys of the traces that got pieces in a time."""
+    frame = store.query_df(
+        f"SELECT DISTINCT trace_key FROM llm_trace_pieces WHERE received_at > {_SINCE} AND received_at <= {_UNTIL}",
+        {"since_ms": since_ms, "until_ms": until_ms},
+    )
+    return frame["trace_key"].to_numpy("int64")
 
 
 def sizes(store: Store, keys: Sequence[int], since_ms: int) -> dict[int, int]:

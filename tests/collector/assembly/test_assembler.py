@@ -84,6 +84,31 @@ def test_parents_that_never_come_do_not_have_a_trace_read_again(
     assert (calls()["bb"]["usage_counted"], len(read)) == (1, 1)
 
 
+def test_only_a_trace_that_was_there_before_is_looked_back_for_in_this_life_or_the_next(
+    send: Send, call: Call, assemble: Assemble, calls: Calls, viewed: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_s: list[float] = []
+    original = queries.sizes
+
+    def told(store: Store, keys: list[int], since_ms: int) -> dict[int, int]:
+        back_s.append((queries.now_ms(store) - since_ms) / 1000)
+        return original(store, keys, since_ms)
+
+    one = assemble()
+    monkeypatch.setattr(queries, "sizes", told)
+    send(("aa", "ff", call(500)))
+    assemble(assembler=one)
+    assert calls()["aa"]["usage_counted"] == 1
+    assert max(back_s) < 600, "its parent is not there, and nobody knew the trace: no look at the day before"
+    send(("bb", "aa", call(400)))
+    assemble(assembler=one)
+    assert max(back_s) > 900
+    assert {name: row["usage_counted"] for name, row in calls().items()} == {"aa": 0, "bb": 1}
+    send(("cc", "bb", call(300)))
+    assemble()
+    assert {name: row["usage_counted"] for name, row in calls().items()} == {"aa": 0, "bb": 0, "cc": 1}
+
+
 def test_log_events_of_the_next_hour_come_to_their_call(
     send: Send, call: Call, assemble: Assemble, calls: Calls, viewed: Store, trace_id: str
 ) -> None:
