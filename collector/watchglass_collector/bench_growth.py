@@ -55,6 +55,7 @@ def run(
         over(server, "http", payloads(numbers, 2, SPANS_PER_REQUEST))
         for size in (0, *sizes):
             _fill(server, size)
+            server.wait_for_rest()
             spans = server.rows("otel_traces")
             many = [over(server, "http", payloads(numbers, requests, SPANS_PER_REQUEST)) for _ in range(rounds)]
             # Of all rounds together: a merge falls into one of them and belongs to all.

@@ -24,6 +24,7 @@ SETTLE_S: Final = 2.0
 _POLL_S = 0.02
 _MERGES_POLL_S = 0.25
 """Asking for merges costs some milliseconds of the CPU time that is measured."""
+_REST_POLLS = 20
 
 
 class Server:
@@ -72,6 +73,14 @@ class Server:
         """Rows of a table, as they are in its parts."""
         parts = "SELECT sum(rows) AS n FROM system.parts WHERE active AND database = currentDatabase()"
         return int(self.store.query(f"{parts} AND table = {{t:String}}", {"t": table})[0]["n"])
+
+    def wait_for_rest(self) -> None:
+        """Return once no merge has run for some seconds: those of parts that were put in are nobody's cost."""
+        quiet = 0
+        while quiet < _REST_POLLS:
+            merges = self.store.query("SELECT count() AS merges FROM system.merges")[0]["merges"]
+            quiet = 0 if merges else quiet + 1
+            time.sleep(_MERGES_POLL_S)
 
     def settled_cpu_s(self) -> float:
         """`cpu_s` once no merge runs: merges belong to what was written before, not to what comes next."""
