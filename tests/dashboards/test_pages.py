@@ -255,7 +255,7 @@ def test_compare_shows_both_sides(view, seeded):
 def test_compare_takes_the_last_two_releases_of_a_service(view, seeded):
     page = view("compare", range="24h", by="Service versions", service="support-bot")
     assert not page.exception
-    assert [box.value for box in page.selectbox[-2:]] == ["support-bot 1.4.1", "support-bot 1.4.2"]
+    assert [box.proto.placeholder for box in page.selectbox[-2:]] == ["support-bot 1.4.1", "support-bot 1.4.2"]
     numbers = page.dataframe[0].value.set_index("measure")
     since = seeded.seed.now - timedelta(hours=24)
     mine = [c for c in seeded.seed.chats if c["service_name"] == "support-bot" and c["start_time"] >= since]
