@@ -126,10 +126,8 @@ def load(port: int) -> Iterator[list[int]]:
             (body,) = payloads(random.Random(number), 1, SPANS_PER_REQUEST)
             if stop.wait(max(0.0, begun + number * SPANS_PER_REQUEST / SPANS_PER_S - time.monotonic())):
                 return
-            headers = {"Content-Type": "application/x-protobuf"}
-            request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/traces", body, headers)
             with contextlib.suppress(urllib.error.HTTPError):
-                urllib.request.urlopen(request, timeout=30).close()
+                large_traces.post(port, body)
                 sent[0] += SPANS_PER_REQUEST
 
     thread = threading.Thread(target=send, daemon=True)

@@ -15,6 +15,8 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from watchglass_collector.bench_payload import set_attributes
+
 SPANS, SPANS_PER_REQUEST = 25_000, 2_500
 PROMPT_BYTES = 5_000_000
 
@@ -24,13 +26,22 @@ def send(http_port: int) -> dict[str, tuple[str, str]]:
     numbers = random.Random(time.time_ns())
     tree, prompt = numbers.randbytes(16), numbers.randbytes(16)
     for body in (*_tree(numbers, tree), _prompt(numbers, prompt)):
-        headers = {"Content-Type": "application/x-protobuf"}
-        url = f"http://127.0.0.1:{http_port}/v1/traces"
-        urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60).close()
+        post(http_port, body)
     return {
         f"trace of {SPANS:,} spans": (tree.hex(), f"{SPANS:,}"),
         f"prompt of {PROMPT_BYTES:,} bytes": (prompt.hex(), "quick brown fox"),
     }
+
+
+def post(http_port: int, body: bytes) -> None:
+    """Send one request of traces.
+
+    Raises:
+        urllib.error.URLError: it was not taken.
+    """
+    headers = {"Content-Type": "application/x-protobuf"}
+    request = urllib.request.Request(f"http://127.0.0.1:{http_port}/v1/traces", body, headers)
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def _tree(numbers: random.Random, trace_id: bytes) -> Iterator[bytes]:
@@ -65,19 +76,16 @@ def _prompt(numbers: random.Random, trace_id: bytes) -> bytes:
 def _request() -> tuple[ExportTraceServiceRequest, Any]:
     request = ExportTraceServiceRequest()
     envelope = request.resource_spans.add()
-    envelope.resource.attributes.add(key="service.name").value.string_value = "large"
+    set_attributes(envelope.resource.attributes, {"service.name": "large"})
     return request, envelope.scope_spans.add().spans
 
 
 def _say(span: Any, text: str) -> None:
     messages = [{"role": "user", "parts": [{"type": "text", "content": text}]}]
-    for key, value in {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
+    set_attributes(span.attributes, {
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
         "gen_ai.input.messages": json.dumps(messages),
-    }.items():
-        span.attributes.add(key=key).value.string_value = value
+    })  # fmt: skip
 
 
 def opened(

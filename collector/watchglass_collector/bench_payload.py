@@ -8,7 +8,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -72,7 +72,7 @@ def payloads(numbers: random.Random, requests: int, spans: int) -> Sequence[byte
 def _request(numbers: random.Random, speaker: _Speaker, spans: int) -> ExportTraceServiceRequest:
     request = ExportTraceServiceRequest()
     envelope = request.resource_spans.add()
-    _set(envelope.resource.attributes, {
+    set_attributes(envelope.resource.attributes, {
         "service.name": "support-assistant", "service.version": "1.4.2", "deployment.environment.name": "production",
         "telemetry.sdk.language": "python", "telemetry.sdk.name": "opentelemetry", "telemetry.sdk.version": "1.45.2",
     })  # fmt: skip
@@ -88,7 +88,7 @@ def _request(numbers: random.Random, speaker: _Speaker, spans: int) -> ExportTra
         )  # fmt: skip
         if numbers.random() < 0.02:
             span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "RateLimitError"
-        _set(span.attributes, attributes)
+        set_attributes(span.attributes, attributes)
     return request
 
 
@@ -127,7 +127,8 @@ def _attributes(numbers: random.Random, messages: Sequence[dict[str, Any]], answ
     }
 
 
-def _set(attributes: Any, values: dict[str, Any]) -> None:
+def set_attributes(attributes: Any, values: Mapping[str, Any]) -> None:
+    """Add them to a repeated KeyValue of OTLP; lists are of texts."""
     fields = {bool: "bool_value", int: "int_value", float: "double_value", str: "string_value"}
     for key, content in values.items():
         value = attributes.add(key=key).value

@@ -8,6 +8,7 @@ Only a batch that is in the journal is applied, and nothing is worked out while 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -82,7 +83,7 @@ class Assembler:
         self._prices: PriceList | None = None
         self._prices_read_s = 0.0
         self._tracker: Tracker | None = None
-        self._earlier: Earlier | None = None
+        self._earlier = Earlier(0, partial(queries.keys_between, store))
         self._batch = 0
 
     def resume(self) -> None:
@@ -98,8 +99,7 @@ class Assembler:
             self._note(batch, 0, 0, 0)
         self._batch = batch
         self._tracker = Tracker(self._settle_ms, queries.watermark_ms(self._store))
-        store = self._store
-        self._earlier = Earlier(self.watermark_ms, lambda since, until: queries.keys_between(store, since, until))
+        self._earlier = Earlier(self.watermark_ms, partial(queries.keys_between, self._store))
 
     def cycle(self) -> Report:
         """Look at what came, and assemble the traces that have settled.
@@ -143,7 +143,6 @@ class Assembler:
 
     def _look_at(self, due: Mapping[int, Open], now_ms: int) -> Report:
         assert self._tracker is not None
-        assert self._earlier is not None
         reports, seen = [], dict[int, int]()
         for keys, from_ms in self._parts(due, now_ms):
             sizes = queries.sizes(self._store, keys, from_ms)
@@ -162,7 +161,6 @@ class Assembler:
 
     def _parts(self, due: Mapping[int, Open], now_ms: int) -> list[tuple[list[int], int]]:
         """Traces of which earlier pieces may be there, and the others; since when pieces of each part are read."""
-        assert self._earlier is not None
         since_ms = {key: trace.start_ms - _CLOCK_SKEW_MS for key, trace in due.items()}
         recent = [key for key, since in since_ms.items() if since >= now_ms - COVERED_MS]
         new = set(recent) - self._earlier.among(recent, min((since_ms[key] for key in recent), default=now_ms), now_ms)
@@ -177,7 +175,6 @@ class Assembler:
         spans = queries.skeleton(self._store, keys, since_ms, now_ms)
         lacking = _without_parent(spans)
         if lacking:
-            assert self._earlier is not None
             before_ms = since_ms - _PARENTS_WITHIN_MS
             # Most parents that are not there never come. Only what has more pieces is read again.
             known = self._earlier.among([key for key in keys if key in lacking], before_ms, now_ms)

@@ -29,7 +29,7 @@ def page() -> None:
     scope = selection().scope(now)
     # The books are by the hour: a part of one that was zoomed into is shown with the whole hour.
     since = scope.start.replace(minute=0) if selection().between else scope.start
-    books = [row for row in read(queries.ingest, since) if row["hour"].replace(tzinfo=UTC) < scope.end]
+    books = read(queries.ingest, since, scope.end)
     _numbers(fresh, books)
     left, right = st.columns(2, gap="small")
     with left:
@@ -95,7 +95,7 @@ def per_signal(rows: Sequence[Mapping[str, Any]], times_s: Sequence[int]) -> dic
 
 
 def _lag(start: datetime, end: datetime, bucket_s: int) -> None:
-    rows = [row for row in read(queries.lag, start, bucket_s) if row["bucket"] < end.timestamp()]
+    rows = read(queries.lag, start, end, bucket_s)
     shown = [{"time": datetime.fromtimestamp(row["bucket"], UTC), "calls": row["n"], "p50_s": row["lag_s"][0],
               "p95_s": row["lag_s"][1]} for row in rows]  # fmt: skip
     with card("Ingest lag", "from a call's start to its arrival", rows=shown, key="lag"):

@@ -10,7 +10,7 @@ from watchglass_store.queries.pages import milliseconds
 GROWTH_DAYS = 7
 
 
-def ingest(store: Store, since: datetime) -> list[dict[str, Any]]:
+def ingest(store: Store, since: datetime, until: datetime) -> list[dict[str, Any]]:
     """The collector's books by hour and signal: n_received, n_stored, n_quarantined, n_rejected, n_damaged."""
     return store.query(
         """
@@ -18,13 +18,14 @@ def ingest(store: Store, since: datetime) -> list[dict[str, Any]]:
                toInt64(sum(quarantined)) AS n_quarantined, toInt64(sum(rejected)) AS n_rejected,
                toInt64(sum(damaged_regions)) AS n_damaged
         FROM collector_ledger WHERE hour >= toDateTime(fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC'))
+            AND hour < fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
         GROUP BY hour, signal ORDER BY hour, signal LIMIT 20000
         """,
-        {"since_ms": milliseconds(since)},
+        {"since_ms": milliseconds(since), "until_ms": milliseconds(until)},
     )
 
 
-def lag(store: Store, since: datetime, bucket_s: int) -> list[dict[str, Any]]:
+def lag(store: Store, since: datetime, until: datetime, bucket_s: int) -> list[dict[str, Any]]:
     """Seconds from a call's start to its arrival, by bucket of arrival: bucket (Unix seconds), n, lag_s ([p50, p95]).
 
     A call that is told when it starts, or a client whose clock runs ahead, counts as zero.
@@ -38,9 +39,10 @@ def lag(store: Store, since: datetime, bucket_s: int) -> list[dict[str, Any]]:
                    (toUnixTimestamp64Milli(received_at) - toUnixTimestamp64Milli(toDateTime64(start_time, 3))) / 1000))
                    AS lag_s
         FROM llm_calls_by_time WHERE received_at >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+            AND received_at < fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
         GROUP BY bucket ORDER BY bucket LIMIT 2000
         """,
-        {"since_ms": milliseconds(since), "bucket_s": bucket_s},
+        {"since_ms": milliseconds(since), "until_ms": milliseconds(until), "bucket_s": bucket_s},
     )
 
 

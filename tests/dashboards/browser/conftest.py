@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, sync_playwright
 
 from watchglass_dashboards import (
     JUDGE_DESK_VARIABLE,
@@ -145,6 +145,13 @@ class Tab:
         self.page.goto(self.url + path)
         self.idle()
         return self.page
+
+    def peek(self) -> Locator:
+        """Open the drawer on the first row of a list."""
+        table = self.page.get_by_test_id("stDataFrame").bounding_box()
+        assert table is not None
+        self.page.mouse.click(table["x"] + 16, table["y"] + 56)
+        return self.page.get_by_role("dialog")
 
     def idle(self) -> None:
         """Until the script has run and its elements are drawn."""

@@ -81,6 +81,15 @@ def tab(open_tab, seeded, way):
     return open_tab(source=StoreConfig(url=there.url))
 
 
+def comes_back(tab, way, there, sign):
+    """Open the way again and try again, on a page or in a drawer, until `sign` stands there."""
+    way.open()
+    there.get_by_role("button", name="Try again").click()
+    sign.first.wait_for()
+    tab.idle()
+    assert there.get_by_text(AWAY).count() == 0
+
+
 def broken(page):
     return page.locator('[data-testid="stException"]').count()
 
@@ -95,18 +104,12 @@ def test_a_page_says_so_keeps_its_filters_and_comes_back(tab, way):
     assert page.locator("h2").first.inner_text() == "Quality"
     assert "service=support-bot" in page.url
     assert "127.0.0.1:" not in page.get_by_test_id("stMain").inner_text()
-    way.open()
-    page.get_by_role("button", name="Try again").click()
-    page.get_by_text("95 % interval").first.wait_for()
-    tab.idle()
-    assert page.get_by_text(AWAY).count() == 0
+    comes_back(tab, way, page, page.get_by_text("95 % interval"))
 
 
 def test_a_drawer_says_so_and_comes_back(tab, way):
     page = tab.go("/traces?range=24h")
-    table = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(table["x"] + 16, table["y"] + 56)
-    drawer = page.get_by_role("dialog")
+    drawer = tab.peek()
     drawer.get_by_text("1 of 50 listed").wait_for()
     tab.idle()
     way.cut()
@@ -114,11 +117,7 @@ def test_a_drawer_says_so_and_comes_back(tab, way):
     drawer.get_by_text(AWAY).wait_for()
     drawer.get_by_text("2 of 50 listed").wait_for()
     assert broken(page) == 0
-    way.open()
-    drawer.get_by_role("button", name="Try again").click()
-    drawer.get_by_role("treeitem").first.wait_for()
-    tab.idle()
-    assert drawer.get_by_text(AWAY).count() == 0
+    comes_back(tab, way, drawer, drawer.get_by_role("treeitem"))
 
 
 def test_a_click_that_cannot_be_done_says_so(tab, way, seeded, seeded_reader):
@@ -149,8 +148,4 @@ def test_a_page_that_fills_by_itself_says_so_and_goes_on(tab, way):
     page.get_by_test_id("stButtonGroup").get_by_text("6h").click()
     page.get_by_text(AWAY).wait_for()
     assert broken(page) == 0
-    way.open()
-    page.get_by_role("button", name="Try again").click()
-    page.get_by_test_id("stMetric").first.wait_for()
-    tab.idle()
-    assert page.get_by_text(AWAY).count() == 0
+    comes_back(tab, way, page, page.get_by_test_id("stMetric"))

@@ -112,9 +112,7 @@ def test_the_data_of_a_chart_is_a_file(tab):
 def test_a_trace_is_a_file_and_its_steps_keep_to_the_filter(tab):
     page = tab.go("/traces?range=24h&q=contract")
     listed = min(found(page), 50)
-    table = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(table["x"] + 16, table["y"] + 56)
-    drawer = page.get_by_role("dialog")
+    drawer = tab.peek()
     drawer.get_by_text(f"1 of {listed} listed").wait_for()
     drawer.get_by_role("link", name="Open its page").click()
     page.wait_for_url("**/trace?id=**")

@@ -97,9 +97,7 @@ def test_a_drag_over_any_chart_of_the_range_zooms_and_leads_to_those_calls(tab, 
 
 def test_a_row_opens_a_drawer_and_the_drawer_opens_the_page(tab):
     page = tab.go("/traces?range=24h")
-    table = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(table["x"] + 16, table["y"] + 56)
-    drawer = page.get_by_role("dialog")
+    drawer = tab.peek()
     drawer.get_by_role("treeitem").first.wait_for()
     drawer.get_by_role("link", name="Open its page").click()
     page.wait_for_url("**/trace?id=**")

@@ -23,13 +23,12 @@ def test_a_question_mark_in_a_text_is_a_question_mark(tab):
 
 def test_j_and_k_step_through_the_list_and_o_opens_the_page(tab):
     page = tab.go("/traces?range=24h")
-    table = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(table["x"] + 16, table["y"] + 56)
-    page.get_by_role("dialog").get_by_text(re.compile(r"^1 of 50 listed$")).wait_for()
+    drawer = tab.peek()
+    drawer.get_by_text(re.compile(r"^1 of 50 listed$")).wait_for()
     page.keyboard.press("j")
-    page.get_by_role("dialog").get_by_text(re.compile(r"^2 of 50 listed$")).wait_for()
+    drawer.get_by_text(re.compile(r"^2 of 50 listed$")).wait_for()
     page.keyboard.press("k")
-    page.get_by_role("dialog").get_by_text(re.compile(r"^1 of 50 listed$")).wait_for()
+    drawer.get_by_text(re.compile(r"^1 of 50 listed$")).wait_for()
     tab.idle()
     page.keyboard.press("o")
     page.wait_for_url("**/trace?id=**")

@@ -105,9 +105,7 @@ def test_a_verdict_stands_among_the_scores_and_a_second_one_replaces_it(tab, rec
 def test_a_verdict_in_the_drawer_stays_with_the_call_that_was_stepped_to(tab, receiver):
     receiver.start()
     page = tab.go("/traces?range=24h")
-    table = page.get_by_test_id("stDataFrame").bounding_box()
-    page.mouse.click(table["x"] + 16, table["y"] + 56)
-    drawer = page.get_by_role("dialog")
+    drawer = tab.peek()
     drawer.get_by_text("1 of 50 listed").wait_for()
     tab.idle()
     page.keyboard.press("j")
