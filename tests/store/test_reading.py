@@ -1,0 +1,71 @@
+"""What is read is what was asked for, also where a read leaves granules out (design/0023-block-sizes.md)."""
+
+import re
+
+import pytest
+
+from watchglass_store import Store
+
+GRANULES, ROWS = 16, 256
+
+
+@pytest.fixture
+def copy_of_parts(store: Store):
+    """`llm_call_parts` as it is on disk when it is large: a file for each column; ids of 32 characters, in order."""
+    (table,) = store.query(
+        "SELECT create_table_query AS sql FROM system.tables "
+        "WHERE name = 'llm_call_parts' AND database = currentDatabase()"
+    )
+
+    def make(name: str, settings: str = "") -> str:
+        sql = table["sql"].replace(".llm_call_parts", f".{name}", 1)
+        sql, found = re.subn(r"min_bytes_for_wide_part = \d+", f"min_bytes_for_wide_part = 0{settings}", sql)
+        assert found == 1
+        store.command(sql)
+        store.command(
+            f"INSERT INTO {name} (trace_id, span_id, start_time, operation_name) "
+            "SELECT leftPad(toString(number), 32, '0'), 's', now(), 'chat' "
+            f"FROM numbers({GRANULES * ROWS})"
+        )
+        store.command(f"OPTIMIZE TABLE {name} FINAL")
+        return name
+
+    return make
+
+
+def wrong_reads(store: Store, table: str) -> list[tuple[int, int, int]]:
+    """Reads of granules [first, end) and of one more, behind a gap, that give other rows than those."""
+    found = []
+    for first in (1, 2):
+        for end in range(first + 1, GRANULES - 1):
+            for other in range(end + 1, GRANULES):
+                (row,) = store.query(
+                    f"SELECT countIf(toUInt64(trace_id) != _part_offset) AS wrong, count() AS n FROM {table} "
+                    f"WHERE indexHint({_within(first, end)} OR {_within(other, other + 1)})"
+                )
+                assert row["n"] == (end - first + 1) * ROWS
+                if row["wrong"]:
+                    found.append((first, end, other))
+    return found
+
+
+def _within(first: int, end: int) -> str:
+    """Of granules [first, end), and of those around them nothing."""
+    return f"(trace_id > '{first * ROWS:032}' AND trace_id < '{end * ROWS - 1:032}')"
+
+
+def test_a_read_with_a_gap_gives_the_rows_that_are_there(store: Store, copy_of_parts) -> None:
+    assert wrong_reads(store, copy_of_parts("as_it_is")) == []
+
+
+def test_the_engine_still_needs_blocks_of_one_size(store: Store, copy_of_parts) -> None:
+    """When this fails, the engine is mended, and the setting may be what it likes."""
+    assert wrong_reads(store, copy_of_parts("growing", ", min_columns_to_activate_adaptive_write_buffer = 1"))
+
+
+def test_no_table_has_blocks_of_growing_size(store: Store) -> None:
+    rows = store.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() "
+        "AND engine_full LIKE '%min_columns_to_activate_adaptive_write_buffer%'"
+    )
+    assert rows == []
