@@ -56,9 +56,15 @@ def test_a_table_that_forgets_does_not_grow_for_ever():
     assert growth([100], 100, None) == (None, None, None)
 
 
-def test_lines_are_largest_first_and_the_rest_last():
+def test_lines_are_dearest_first_whatever_is_shown_and_the_rest_last():
     at = datetime(2026, 5, 1, tzinfo=UTC)
-    rows = [{"time": at, "of": "all others", "cost": 9.0}, {"time": at, "of": "a", "cost": 1.0},
-            {"time": at, "of": "b", "cost": 2.0}]  # fmt: skip
+    rows = [
+        {"time": at, "of": name, "cost_usd": cost, "tokens": tokens}
+        for name, cost, tokens in (("all others", 9.0, 90), ("free", 0.0, 50), ("a", 1.0, 20), ("b", 2.0, 10))
+    ]
     time = int(at.timestamp())
-    assert by_name(rows, [time, time + 60], "cost") == {"b": [2.0, None], "a": [1.0, None], "all others": [9.0, None]}
+    for measure, of in (("cost_usd", [2.0, 1.0, 0.0, 9.0]), ("tokens", [10, 20, 50, 90])):
+        found = by_name(rows, [time, time + 60], measure)
+        assert list(found.items()) == [
+            (name, [value, None]) for name, value in zip(("b", "a", "free", "all others"), of, strict=True)
+        ]

@@ -1,7 +1,7 @@
 """Chart specifications as plain dicts: they cost a millisecond to build where chart objects cost a hundred.
 
-What runs over time is drawn by `ui.zoom.zoomable`, which lets it be dragged over. Names in a specification are ours;
-captured text is data, and never becomes a field, a link or a template.
+What runs over time is drawn by `ui.zoom.zoomable`, which lets it be dragged over. Fields of a specification are ours;
+captured text is data or a name in a legend, and never becomes a field, a link or a template.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ _UNITS = {  # unit -> (tooltip, what its title says, axis label as a Vega expres
     "usd": ("$,.4f", "", "'$' + format(datum.value, ',~g')"),
     "items": (",.0f", "", "format(datum.value, datum.value < 1000 ? '~g' : '~s')"),
 }
-#: Pixels that a legend may take in width, so that a telephone shows it, and those of a letter, a symbol and a row.
-_LEGEND, _LETTER, _SYMBOL, _LEGEND_ROW = 310, 6.2, 22, 15
+#: Pixels: a chart's width on a telephone, where a legend has most rows; those of a letter, a symbol and a row.
+_NARROW, _LETTER, _SYMBOL, _LEGEND_ROW = 310, 6.2, 22, 15
 _LONGEST_LABEL = 150
 
 
@@ -59,7 +59,6 @@ def lines(
     x = {"field": "time", "type": "temporal"}
     highest = max((value for line in values.values() for value in line if value is not None), default=0.0)
     y, colour = _upwards(highest, unit, ink), _named(list(values), colours, ink)
-    colour["scale"]["domain"] = list(values)
     tip = [
         {"field": "time", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
         *({"field": fields[name], "type": "quantitative", "format": form, "title": f"{name}{said}"} for name in values),
@@ -95,29 +94,36 @@ def stacked(
     form, _, _ = _UNITS[unit]
     names = list(values)
     bucket_ms = _bucket_s(times_s) * 1000
+    totals = [sum(value or 0 for value in bucket) for bucket in zip(*values.values(), strict=True)]
     rows = [
-        {"start": time * 1000, "end": time * 1000 + bucket_ms, "place": place, "name": name, "value": line[at]}
+        {
+            "start": time * 1000,
+            "end": time * 1000 + bucket_ms,
+            "place": place,
+            "name": name,
+            "value": line[at],
+            "total": totals[at],
+        }
         for at, time in enumerate(times_s)
         for place, (name, line) in enumerate(values.items())
     ]
-    highest = max((sum(value or 0 for value in bucket) for bucket in zip(*values.values(), strict=True)), default=0.0)
     spec = {
         "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
         "encoding": {
             "x": {"field": "start", **_time(_span_ms(times_s), ink)},
             "x2": {"field": "end"},
-            "y": {**_upwards(highest, unit, ink), "field": "value", "stack": "zero"},
-            # The names are captured text: they stay in the data, which says their order too.
-            "color": {**_named(names, colours, ink), "field": "name", "sort": {"field": "place", "op": "min"}},
+            "y": {**_upwards(max(totals, default=0.0), unit, ink), "field": "value", "stack": "zero"},
+            "color": {**_named(names, colours, ink), "field": "name"},
             "order": {"field": "place"},
             "tooltip": [
                 {"field": "start", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
                 {"field": "name"},
                 {"field": "value", "type": "quantitative", "format": form},
+                {"field": "total", "type": "quantitative", "format": form},
             ],
         },
     }
-    n_rows = -(-len(names) // _columns(names))
+    n_rows = -(-len(names) // max(1, int(_NARROW / _widest(names))))
     return vega(spec, rows, ink, HEIGHT + _LEGEND_ROW * (n_rows - 1))
 
 
@@ -145,75 +151,29 @@ def _upwards(highest: float, unit: str, ink: Ink) -> dict[str, Any]:
     }
 
 
-def _columns(names: Sequence[str]) -> int:
-    widest = min(max((len(name) for name in names), default=1) * _LETTER, _LONGEST_LABEL) + _SYMBOL
-    return max(1, int(_LEGEND / widest))
+def _widest(names: Sequence[str]) -> float:
+    return min(max((len(name) for name in names), default=1) * _LETTER, _LONGEST_LABEL) + _SYMBOL
 
 
 def _named(names: Sequence[str], colours: Sequence[str], ink: Ink) -> dict[str, Any]:
     return {
         "type": "nominal",
-        "scale": {"range": list(colours)},
+        # Said here, like all domains: what is drawn before the data is there has the same room for its legend.
+        "scale": {"domain": list(names), "range": list(colours)},
         "legend": {
             "title": None,
             "orient": "top",
+            "offset": 6,
+            "padding": 0,
             "symbolType": "circle",
             "symbolSize": 60,
             "symbolStrokeWidth": 0,
             "symbolOpacity": 1,
-            "columns": _columns(names),
+            "columns": {"expr": f"max(1, floor(width / {_widest(names):.0f}))"},
             "labelColor": ink.label,
             "labelLimit": _LONGEST_LABEL,
         },
     }
-
-
-def traffic(rows: Sequence[Mapping[str, Any]], span_ms: int, ink: Ink) -> dict[str, Any]:
-    """Calls per bucket by status as stacked bars.
-
-    Args:
-        rows: `start` and `end` (Unix ms), `status` ('ok' or 'error'), `calls`, `total` (of both statuses); a quiet
-            bucket has rows as well, so that it shows as such.
-        span_ms: Length of the time range, for the labels of its axis.
-        ink: Colours.
-    """
-    legend = {
-        "title": None,
-        "orient": "none",
-        "direction": "horizontal",
-        "legendX": 0,
-        "legendY": -26,
-        "symbolType": "circle",
-        "symbolSize": 60,
-    }
-    highest = max((row["total"] for row in rows), default=1)
-    spec = {
-        "mark": {"type": "bar", "orient": "vertical", "binSpacing": 1},
-        "encoding": {
-            "x": {"field": "start", **_time(span_ms, ink)},
-            "x2": {"field": "end"},
-            "y": {
-                "field": "calls",
-                "type": "quantitative",
-                "stack": "zero",
-                "scale": {"domain": [0, max(highest, 1) * 1.2], "nice": 3},  # room for the legend
-                "axis": {**axis(ink), "format": "~s" if highest >= 1000 else "d", "tickCount": 3},
-            },
-            "color": {
-                "field": "status",
-                "type": "nominal",
-                "scale": {"domain": ["ok", "error"], "range": [ink.primary, ink.error]},
-                "legend": legend,
-            },
-            "order": {"field": "status", "sort": "ascending"},
-            "tooltip": [
-                {"field": "start", "type": "temporal", "format": "%d %b %H:%M", "title": "from"},
-                {"field": "status"},
-                {"field": "calls", "type": "quantitative", "format": ",.0f"},
-            ],
-        },
-    }
-    return vega(spec, rows, ink, HEIGHT)
 
 
 def band(
@@ -232,7 +192,9 @@ def band(
     edges = [row[name] for row in rows for name in ("mean", "low", "high") if row[name] is not None]
     lowest, highest = min(edges), max(edges)
     room = (highest - lowest) * 0.05 or abs(highest) * 0.1 or 1.0
-    scale = {"domain": [lowest - room, highest + room], "zero": False, "nice": 3}
+    # What is never negative has no axis below zero.
+    bottom = max(0.0, lowest - room) if lowest >= 0 else lowest - room
+    scale = {"domain": [bottom, highest + room], "zero": False}
     form = "~r" if highest < 10_000 else "~s"
     if is_share:
         scale, form = {"domain": [0, min(1.0, highest + room)]}, "~%"
@@ -282,8 +244,8 @@ def vega(spec: dict[str, Any], rows: Sequence[Mapping[str, Any]], ink: Ink, heig
     return {
         "height": height,
         "data": {"values": list(rows)},
+        "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
         "config": {
-            "padding": {"left": 2, "top": 4, "right": 6, "bottom": 2},
             "view": {"stroke": None},
             "mark": {"aria": False},  # axes are read out; the data is beside it as CSV, not as a thousand shapes
             "font": "Inter, sans-serif",

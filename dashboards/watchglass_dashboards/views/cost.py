@@ -149,13 +149,16 @@ def _over_time(scope: Scope, part: queries.Part, chosen: Selection) -> None:
 
 
 def by_name(rows: Sequence[Mapping[str, Any]], times_s: Sequence[int], measure: str) -> dict[str, list[float | None]]:
-    """Rows as one line for each name, the largest first, None where a bucket has nothing."""
+    """Rows as one line for each name, the dearest first whatever the measure, None where a bucket has nothing."""
     found: dict[str, dict[int, float]] = {}
+    weights: dict[str, tuple[float, float]] = {}
     for row in rows:
-        line = found.setdefault(row["of"], {})
-        at = int(row["time"].timestamp())
+        name, at = row["of"], int(row["time"].timestamp())
+        line = found.setdefault(name, {})
         line[at] = line.get(at, 0) + row[measure]
-    names = sorted(found, key=lambda name: (name == "all others", -sum(found[name].values()), name))
+        cost, tokens = weights.get(name, (0.0, 0.0))
+        weights[name] = (cost - row["cost_usd"], tokens - row["tokens"])
+    names = sorted(found, key=lambda name: (name == "all others", weights[name], name))
     return {name: [found[name].get(time) for time in times_s] for name in names}
 
 

@@ -41,7 +41,7 @@ def page() -> None:
     with left:
         _disk()
     with right:
-        _failures(scope.start)
+        _failures(scope.start, scope.end)
 
 
 def _numbers(fresh: Freshness, books: Sequence[Mapping[str, Any]]) -> None:
@@ -102,10 +102,13 @@ def _lag(start: datetime, end: datetime, bucket_s: int) -> None:
         if not shown:
             nothing("No call arrived in this time range.")
             return
-        times = [row["bucket"] for row in rows]
+        first = int(start.timestamp())
+        times = list(range(first - first % bucket_s, int(end.timestamp()), bucket_s))
+        by_time = {row["bucket"]: row["lag_s"] for row in rows}
         lines, unit = charts.in_readable_unit(
-            {"p50": [row["p50_s"] for row in shown], "p95": [row["p95_s"] for row in shown]}
-        )
+            {name: [by_time[time][at] if time in by_time else None for time in times]
+             for at, name in enumerate(("p50", "p95"))}
+        )  # fmt: skip
         colours = ink()
         zoomable(charts.lines(times, lines, unit, (colours.primary, colours.second), colours), key="lag")
 
@@ -208,8 +211,8 @@ def _disk() -> None:
         })  # fmt: skip
 
 
-def _failures(start: datetime) -> None:
-    rows = read(queries.evaluation_failures, start)
+def _failures(start: datetime, end: datetime) -> None:
+    rows = read(queries.evaluation_failures, start, end)
     shown = [{"evaluator": clean(row["evaluator"], 60), "what": clean(row["event"], 20), "times": row["n"],
               "why": clean(row["why"], 300)} for row in rows]  # fmt: skip
     with card("Evaluations that failed", "by reason", rows=shown, key="failures"):

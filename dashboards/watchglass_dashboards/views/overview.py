@@ -81,15 +81,11 @@ def quantile(quantiles: Sequence[float], at: int) -> float | None:
     return None if value is None or value != value else float(value)
 
 
-def by_status(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: int) -> list[dict[str, Any]]:
-    """Calls by bucket and status as `charts.traffic` takes them."""
+def by_status(course: Sequence[dict[str, Any]], times: Sequence[int]) -> dict[str, list[float | None]]:
+    """Calls that went well and those that failed as a line each; a quiet bucket has none of both."""
     calls, errors = column(course, times, "n_calls"), column(course, times, "n_errors")
-    rows = []
-    for time, total, failed in zip(times, calls, errors, strict=True):
-        bar = {"start": time * 1000, "end": (time + bucket_s) * 1000, "total": total or 0}
-        rows.append({**bar, "status": "ok", "calls": (total or 0) - (failed or 0)})
-        rows.append({**bar, "status": "error", "calls": failed or 0})
-    return rows
+    failed = [count or 0 for count in errors]
+    return {"ok": [(count or 0) - bad for count, bad in zip(calls, failed, strict=True)], "error": [*failed]}
 
 
 def by_time(times: Sequence[int], lines: Mapping[str, Sequence[float | None]]) -> list[dict[str, Any]]:
@@ -179,17 +175,13 @@ def _charts(course: Sequence[dict[str, Any]], times: Sequence[int], bucket_s: in
     colours = ink()
     per = format.whole(bucket_s)
     left, right = st.columns(2, gap="small")
+    traffic = by_status(course, times)
     with (
         left,
-        card(
-            "Traffic",
-            f"calls per {per} · drag over a chart to zoom",
-            rows=by_status(course, times, bucket_s),
-            key="traffic",
-        ),
+        card("Traffic", f"calls per {per} · drag over a chart to zoom", rows=by_time(times, traffic), key="traffic"),
     ):
-        span_ms = len(times) * bucket_s * 1000
-        zoomable(charts.traffic(by_status(course, times, bucket_s), span_ms, colours), key="traffic")
+        good_and_bad = (colours.primary, colours.error)
+        zoomable(charts.stacked(times, traffic, "items", good_and_bad, colours), key="traffic")
     latency = {name: column(course, times, "duration_s", at) for at, name in enumerate(("p50", "p95", "p99"))}
     with right, card("Latency", "end to end, quantiles of each bucket", rows=by_time(times, latency), key="latency"):
         shown, unit = charts.in_readable_unit(latency)

@@ -46,16 +46,17 @@ def lag(store: Store, since: datetime, until: datetime, bucket_s: int) -> list[d
     )
 
 
-def evaluation_failures(store: Store, since: datetime, *, limit: int = 20) -> list[dict[str, Any]]:
+def evaluation_failures(store: Store, since: datetime, until: datetime, *, limit: int = 20) -> list[dict[str, Any]]:
     """Why evaluations failed, most frequent first: evaluator, event ('error', 'quarantine'), why, n, last_time."""
     return store.query(
         """
         SELECT evaluator, event, substringUTF8(message, 1, 300) AS why, toInt64(count()) AS n, max(time) AS last_time
         FROM evaluation_log WHERE event IN ('error', 'quarantine')
             AND time >= fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+            AND time < fromUnixTimestamp64Milli({until_ms:Int64}, 'UTC')
         GROUP BY evaluator, event, why ORDER BY n DESC, evaluator, why LIMIT {limit:UInt32}
         """,
-        {"since_ms": milliseconds(since), "limit": limit},
+        {"since_ms": milliseconds(since), "until_ms": milliseconds(until), "limit": limit},
     )
 
 

@@ -105,8 +105,8 @@ def test_the_data_of_a_chart_is_a_file(tab):
     with page.expect_download() as downloaded:
         page.locator(".st-key-csv_traffic button").click()
     rows = list(csv.DictReader(io.StringIO(downloaded.value.path().read_text(encoding="utf-8"))))
-    assert {"status", "calls"} <= rows[0].keys()
-    assert sum(int(row["calls"]) for row in rows) > 100
+    assert set(rows[0]) == {"time", "ok", "error"}
+    assert sum(int(row["ok"]) + int(row["error"]) for row in rows) > 100
 
 
 def test_a_trace_is_a_file_and_its_steps_keep_to_the_filter(tab):
