@@ -2,6 +2,7 @@
 
 import math
 import random
+import statistics
 from collections import Counter
 from datetime import timedelta
 
@@ -92,4 +93,11 @@ def test_every_successful_call_of_a_side_is_in_its_histogram(seeded, seeded_read
             chat for chat in seeded.seed.chats if chat["response_model"] == model and chat["start_time"] >= scope.start
         ]
         found = [math.floor(16 * math.log10(chat["duration_s"])) for chat in chats if not chat["error_type"]]
-        assert both[bool(is_b)]["latencies"] == sorted(Counter(found).items())
+        side = both[bool(is_b)]
+        assert side["latencies"] == sorted(Counter(found).items())
+        taken = [chat["duration_s"] for chat in chats if not chat["error_type"]]
+        assert (side["n_calls"], side["n_errors"], side["n_latency"]) == (
+            len(chats), len(chats) - len(taken), len(taken)
+        )  # fmt: skip
+        assert side["mean_latency"] == pytest.approx(statistics.fmean(taken))
+        assert side["variance_latency"] == pytest.approx(statistics.variance(taken))

@@ -13,6 +13,7 @@ from watchglass_dashboards.ui.format import count
 from watchglass_store import Store
 from watchglass_store.queries import api_keys, dashboard_users, prices
 from watchglass_store.queries.pages import Scope
+from watchglass_store.queries.pages_health import evaluation_failures
 from watchglass_store.queries.pages_people import count_people, people
 
 from .ledger_seed import ledger
@@ -92,6 +93,13 @@ def test_health_shows_the_books_of_the_collector(view, seeded):
     assert set(sources["service"]) == {"support-bot", "contract-review"}
     assert {"llm_call_parts", "otel_traces", "scores"} <= set(disk["table"])
     assert disk.set_index("table").loc["scores", "kept"] == 90
+
+
+def test_evaluations_that_failed_are_those_of_the_range(seeded, seeded_reader):
+    now = seeded.seed.now
+    (failed,) = evaluation_failures(seeded_reader, now - timedelta(hours=1), now)
+    assert (failed["evaluator"], failed["n"]) == ("rouge", 1)
+    assert evaluation_failures(seeded_reader, now - timedelta(hours=9), now - timedelta(hours=1)) == []
 
 
 def test_what_waits_in_a_spool_is_counted_without_the_quarantine(tmp_path: Path):
@@ -202,4 +210,6 @@ def test_a_page_of_people_is_that_part_of_the_whole_list(seeded, seeded_reader, 
     whole = people(seeded_reader, scope, "user_id", order=order, limit=1000, offset=0)
     assert len(whole) == count_people(seeded_reader, scope, "user_id") == len({row["id"] for row in whole}) > 60
     assert whole == sorted(whole, key=lambda row: (key(row), row["id"]))
-    assert people(seeded_reader, scope, "user_id", order=order, limit=20, offset=30) == whole[30:50]
+    for first, last in ((0, 3), (30, 50), (60, len(whole) + 9)):
+        shown = people(seeded_reader, scope, "user_id", order=order, limit=last - first, offset=first)
+        assert shown == whole[first:last]

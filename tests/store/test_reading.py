@@ -1,6 +1,8 @@
 """What is read is what was asked for, also where a read leaves granules out (design/0023-block-sizes.md)."""
 
 import re
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -69,3 +71,41 @@ def test_no_table_has_blocks_of_growing_size(store: Store) -> None:
         "AND engine_full LIKE '%min_columns_to_activate_adaptive_write_buffer%'"
     )
     assert rows == []
+
+
+def test_a_day_at_rest_becomes_one_part(store: Store) -> None:
+    """As the tables are, but for how long a day must have been at rest."""
+    for table, columns, row in (
+        ("llm_figure_parts", "hour, trace_id, span_id", "toStartOfHour(now() - toIntervalDay(2)), toString({0}), 's'"),
+        ("scores", "call_time, trace_id", "now() - toIntervalDay(2), toString({0})"),
+    ):
+        (found,) = store.query(
+            "SELECT create_table_query AS sql FROM system.tables WHERE name = {name:String} "
+            "AND database = currentDatabase()",
+            {"name": table},
+        )
+        sql, changed = re.subn(
+            "min_age_to_force_merge_seconds = 3600", "min_age_to_force_merge_seconds = 1", found["sql"]
+        )
+        assert changed == 1
+        store.command(f"{sql.replace(f'.{table}', f'.{table}_at_rest', 1)}, merge_selecting_sleep_ms = 100")
+        for number in range(3):
+            store.command(f"INSERT INTO {table}_at_rest ({columns}) SELECT {row.format(number)}")
+        assert within(30, lambda name=table: _parts(store, f"{name}_at_rest") == [3])
+
+
+def _parts(store: Store, table: str) -> list[int]:
+    rows = store.query(
+        "SELECT rows FROM system.parts WHERE active AND table = {t:String} AND database = currentDatabase()",
+        {"t": table},
+    )
+    return [row["rows"] for row in rows]
+
+
+def within(seconds: float, is_so: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.1)
+    return is_so()

@@ -81,6 +81,9 @@ def make(store: Store, *, calls: int, start: datetime, end: datetime) -> Iterato
             store.command(statement.replace("PHRASES", "|".join(phrases())), chosen)
         yield last
     make_rest(store, start=start, end=end)
+    # A day at rest is one part, and today has been merged until a moment ago.
+    for table in ("llm_figure_parts", "scores"):
+        store.command(f"OPTIMIZE TABLE {table} FINAL")
     # Every trace is assembled: what the assembly would find is in the calls and the rollup already.
     store.command("TRUNCATE TABLE llm_trace_pieces")
 

@@ -1,5 +1,7 @@
 """Queries of the Sessions and users page: who talks, in which conversations, and how those went."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 
 from watchglass_store import Store
@@ -10,6 +12,7 @@ _MODEL = "if(response_model != '', response_model, request_model)"
 Order = Literal["newest", "most calls", "most errors", "dearest"]
 # Sums of fractions depend on the order of their parts by a last digit, and pages of a list must not.
 _COST = "round(sum(counted_cost_usd), 12)"
+_LOOK_BACK = (timedelta(hours=1), timedelta(hours=6))
 _ORDERS: dict[Order, str] = {
     "newest": "max(start_time) DESC",
     "most calls": "count() DESC",
@@ -39,9 +42,12 @@ def people(
     Raises:
         ValueError: `who` or `order` is none of those.
     """
-    where, parameters = _where(scope, who, search)
     if order not in _ORDERS:
         raise ValueError(f"no order {order!r}")
+    where, parameters = _where(scope, who, search)
+    shown = _shown(store, scope, who, order=order, search=search, limit=limit, offset=offset)
+    if not shown:
+        return []
     return store.query(
         f"""
         SELECT {who} AS id, toInt64(uniqExact(user_id)) AS users, toInt64(uniqExact(conversation_id)) AS conversations,
@@ -53,15 +59,40 @@ def people(
                toUnixTimestamp64Milli(toDateTime64(min(start_time), 3)) AS first_ms,
                toUnixTimestamp64Milli(toDateTime64(max(start_time), 3)) AS last_ms
         FROM llm_figures
-        WHERE {where} AND {who} IN (
-            -- Whom the page shows is found out first: of all the others only what they are ordered by is worked out.
-            SELECT {who} FROM llm_figures WHERE {where}
-            GROUP BY {who} ORDER BY {_ORDERS[order]}, {who} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
-        )
+        WHERE {where} AND {who} IN {{shown:Array(String)}} AND {_pieces(who)}
         GROUP BY id ORDER BY {_ORDERS[order]}, id
         """,
-        {**parameters, "limit": limit, "offset": offset},
+        {**parameters, "shown": shown},
     )
+
+
+def _shown(store: Store, scope: Scope, who: Who, *, order: Order, search: str, limit: int, offset: int) -> list[str]:
+    """Whom the page shows. The newest are those of the last hours, where there are enough of them."""
+    last_hours = [scope.end - back for back in _LOOK_BACK] if order == "newest" else []
+    rows: list[dict[str, Any]] = []
+    for start in [*(moment for moment in last_hours if moment > scope.start), scope.start]:
+        where, parameters = _where(replace(scope, start=start), who, search)
+        rows = store.query(
+            f"""
+            SELECT {who} AS id FROM llm_figures WHERE {where}
+            GROUP BY id ORDER BY {_ORDERS[order]}, id LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
+            """,
+            {**parameters, "limit": limit, "offset": offset},
+        )
+        if len(rows) == limit:
+            break
+    return [row["id"] for row in rows]
+
+
+def _pieces(who: Who) -> str:
+    """Condition on `llm_figures`: calls of which a piece says that they are of those `shown`.
+
+    Pieces are looked through without merging them, which takes much less time; whether the merged call is of those is
+    asked again of what is left.
+    """
+    return f"""(hour, trace_id, span_id, key_project) IN (
+        SELECT hour, trace_id, span_id, project FROM llm_figure_parts WHERE {HOURS} AND {who} IN {{shown:Array(String)}}
+    )"""
 
 
 def count_people(store: Store, scope: Scope, who: Who, *, search: str = "") -> int:
@@ -85,12 +116,12 @@ def turns_of(store: Store, scope: Scope, conversation: str, *, limit: int = 50) 
                    {_MODEL} AS model, error_type, duration_s
             FROM llm_calls WHERE (hour, trace_id, span_id, key_project) IN (
                 SELECT hour, trace_id, span_id, key_project FROM llm_figures
-                WHERE {where} AND conversation_id = {{conversation:String}}
+                WHERE {where} AND conversation_id = {{conversation:String}} AND {_pieces("conversation_id")}
                 ORDER BY start_time DESC LIMIT {{limit:UInt32}}
             ) AND {HOURS}
         ) ORDER BY start_ms
         """,
-        {**parameters, "conversation": conversation, "limit": limit},
+        {**parameters, "conversation": conversation, "shown": [conversation], "limit": limit},
     )
 
 
