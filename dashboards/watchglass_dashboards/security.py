@@ -43,7 +43,8 @@ class SecurityHeaders:
         self._headers = [
             (b"content-security-policy", policy.encode()),
             (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
+            # Not "no-referrer": with it browsers send a form of ours as from nowhere, and the login refuses it.
+            (b"referrer-policy", b"same-origin"),
             (b"x-frame-options", b"DENY"),
         ]
 

@@ -152,6 +152,16 @@ def test_safety_counts_what_a_check_flags_and_lists_it(tab, seeded):
     page.locator(".st-key-check input").click()
     page.get_by_role("option").first.click()
     page.wait_for_url("**check=refusal**")
+    tab.idle()
+    pick(page, "check", "profanity / profanity")
+    page.wait_for_url("**check=profanity**")
+    tab.idle()
+    others = [s for s in day(seeded, seeded.seed.scores, "call_time") if s["name"] == "profanity"]
+    others = [s for s in others if s["service_name"] == "support-bot" and s["value"] is not None]
+    course = cells(page, "csv_flag_course")
+    assert sum(int(row["n"]) for row in course) == len(others)
+    share = sum(float(row["mean"]) * int(row["n"]) for row in course)
+    assert share == pytest.approx(sum(s["value"] >= 0.5 for s in others)) != len(flagged)
 
 
 def test_a_monitor_is_chosen_by_its_row_with_evidence_and_examples(tab):
