@@ -1,10 +1,12 @@
 """Whether ingest costs the same when the tables are large.
 
 Between measurements the tables are filled beside the collector: rows that it stored are copied under new ids, their
-texts cut to 200 characters, into tables of the same definition, whose parts are then attached. What the assembly reads
-back is dated as if it had come in the hours before.
+texts cut to 200 characters, into tables of the same definition, whose parts are then attached and merged into one: with
+parts of one size left, the first new one could start a merge of all. What the assembly reads back is dated as if it had
+come in the hours before.
 """
 
+import contextlib
 import random
 import sys
 from collections.abc import Sequence
@@ -14,6 +16,7 @@ from typing import Any, Final
 from watchglass_collector.bench import SPANS_PER_REQUEST, over, twin
 from watchglass_collector.bench_payload import payloads
 from watchglass_collector.bench_server import SETTLE_S, Server, serving
+from watchglass_store import StoreUnavailable
 
 _FILL: Final = "fill_of_"
 _ROWS_PER_INSERT: Final = 250_000
@@ -90,5 +93,9 @@ def _fill(server: Server, size: int) -> None:
 def _attach(server: Server, table: str) -> None:
     parts = "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = currentDatabase()"
     for row in server.store.query(f"{parts} AND table = {{t:String}}", {"t": _FILL + table}):
-        server.store.command(f"ALTER TABLE {table} ATTACH PARTITION ID '{row['partition_id']}' FROM {_FILL}{table}")
+        partition = f"PARTITION ID '{row['partition_id']}'"
+        server.store.command(f"ALTER TABLE {table} ATTACH {partition} FROM {_FILL}{table}")
+        # A merge of millions goes on when nobody waits for its answer any more; `wait_for_rest` does.
+        with contextlib.suppress(StoreUnavailable):
+            server.store.command(f"OPTIMIZE TABLE {table} {partition} FINAL")
     server.store.command(f"DROP TABLE {_FILL}{table} SYNC")
