@@ -85,6 +85,7 @@ def test_a_drag_over_any_chart_of_the_range_zooms_and_leads_to_those_calls(tab, 
     page.get_by_role("link", name="Show these calls").wait_for()
     page.locator(".st-key-unzoom button").click()
     page.locator(".st-key-range_shown").get_by_text("24h").wait_for()
+    page.wait_for_url(lambda url: "from=" not in url)
     tab.idle()
     assert "from=" not in page.url  # what was dragged is forgotten and not applied again
     drag_over(page, key)
