@@ -85,6 +85,18 @@ def test_hostile_56_values_match_literally(text: str, named: Store) -> None:
     assert len(pages_people.turns_of(named, scope(), text)) == 1
 
 
+def test_fifty_ids_of_great_length_are_listed(store: Store, readonly_store: Store) -> None:
+    now = datetime.now(UTC)
+    names = [f"{at:03}" + "x" * 20_000 for at in range(50)]
+    store.insert("llm_call_parts", [
+        {"trace_id": f"{at:032x}", "span_id": f"{at:016x}", "received_at": now, "start_time": now, "duration_s": 1.0,
+         "operation_name": "chat", "conversation_id": name}
+        for at, name in enumerate(names)
+    ])  # fmt: skip
+    shown = pages_people.people(readonly_store, scope(), "conversation_id", limit=50, offset=0)
+    assert sorted(row["id"] for row in shown) == names
+
+
 @pytest.mark.parametrize(
     "ask",
     [

@@ -10,6 +10,7 @@ import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
+from watchglass_dashboards.ui.course import buckets
 from watchglass_dashboards.ui.filters import Selection, selection
 from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.forecast import FEWEST_DAYS, forecast
@@ -135,8 +136,8 @@ def _over_time(scope: Scope, part: queries.Part, chosen: Selection) -> None:
         }
         for row in rows
     ]
-    start, end, bucket_s = int(scope.start.timestamp()), int(scope.end.timestamp()), chosen.bucket_s
-    times = list(range(start - start % bucket_s, end, bucket_s))
+    bucket_s = chosen.bucket_s
+    times = buckets(int(scope.start.timestamp()), int(scope.end.timestamp()), bucket_s)
     with card("Cost over time", f"USD per {format.whole(bucket_s)}", rows=shown, key="cost_over_time"):
         lines = by_name(shown, times, "cost_usd")
         if any(value for line in lines.values() for value in line):

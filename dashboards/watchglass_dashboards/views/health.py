@@ -9,6 +9,7 @@ import streamlit as st
 from watchglass_dashboards.data import read
 from watchglass_dashboards.spool import spool
 from watchglass_dashboards.ui import charts, format
+from watchglass_dashboards.ui.course import buckets, column
 from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.forecast import forecast
 from watchglass_dashboards.ui.layout import card, fresh_line, kpi, nothing
@@ -80,8 +81,7 @@ def _received(books: Sequence[Mapping[str, Any]], start: datetime, end: datetime
         if not shown:
             nothing("Nothing arrived in this time range.")
             return
-        first = int(start.timestamp()) // _HOUR_S * _HOUR_S
-        times = list(range(first, int(end.timestamp()), _HOUR_S))
+        times = buckets(int(start.timestamp()), int(end.timestamp()), _HOUR_S)
         lines = per_signal(shown, times)
         zoomable(charts.stacked(times, lines, "items", categories(len(lines)), ink()), key="books")
 
@@ -102,13 +102,9 @@ def _lag(start: datetime, end: datetime, bucket_s: int) -> None:
         if not shown:
             nothing("No call arrived in this time range.")
             return
-        first = int(start.timestamp())
-        times = list(range(first - first % bucket_s, int(end.timestamp()), bucket_s))
-        by_time = {row["bucket"]: row["lag_s"] for row in rows}
-        lines, unit = charts.in_readable_unit(
-            {name: [by_time[time][at] if time in by_time else None for time in times]
-             for at, name in enumerate(("p50", "p95"))}
-        )  # fmt: skip
+        times = buckets(int(start.timestamp()), int(end.timestamp()), bucket_s)
+        lag = {name: column(rows, times, "lag_s", at) for at, name in enumerate(("p50", "p95"))}
+        lines, unit = charts.in_readable_unit(lag)
         colours = ink()
         zoomable(charts.lines(times, lines, unit, (colours.primary, colours.second), colours), key="lag")
 

@@ -1,6 +1,6 @@
 """Overview: traffic, latency, tokens, cost and scores of every deployed model, and what fires."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import streamlit as st
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import charts, format
 from watchglass_dashboards.ui.alerts import alert_strip, delivery_line
+from watchglass_dashboards.ui.course import buckets, by_time, column, quantile
 from watchglass_dashboards.ui.filters import Selection, selection
 from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.layout import card, guarded, kpi, nothing
@@ -49,52 +50,11 @@ def _board(chosen: Selection) -> None:
         delivery_line(scope)
 
 
-def buckets(start_s: int, end_s: int, bucket_s: int) -> list[int]:
-    """Starts of the buckets that cover a range, Unix seconds."""
-    return list(range(start_s - start_s % bucket_s, end_s, bucket_s))
-
-
-def column(
-    course: Sequence[dict[str, Any]], times: Sequence[int], name: str, at: int | None = None
-) -> list[float | None]:
-    """One measure over all buckets, None where a bucket has no value.
-
-    Args:
-        course: Rows of `pages_overview.series`.
-        times: Bucket starts.
-        name: The measure.
-        at: Which quantile, for a measure that has several.
-    """
-    by_time = {row["bucket"]: row for row in course}
-    values: list[float | None] = []
-    for time in times:
-        value = by_time[time][name] if time in by_time else None
-        if value is not None and at is not None:
-            value = quantile(value, at)
-        values.append(value)
-    return values
-
-
-def quantile(quantiles: Sequence[float], at: int) -> float | None:
-    """One of [p50, p95, p99]; None where nothing was measured, which the store says as an empty list or NaN."""
-    value = quantiles[at] if quantiles else None
-    return None if value is None or value != value else float(value)
-
-
 def by_status(course: Sequence[dict[str, Any]], times: Sequence[int]) -> dict[str, list[float | None]]:
     """Calls that went well and those that failed as a line each; a quiet bucket has none of both."""
     calls, errors = column(course, times, "n_calls"), column(course, times, "n_errors")
     failed = [count or 0 for count in errors]
     return {"ok": [(count or 0) - bad for count, bad in zip(calls, failed, strict=True)], "error": [*failed]}
-
-
-def by_time(times: Sequence[int], lines: Mapping[str, Sequence[float | None]]) -> list[dict[str, Any]]:
-    """The lines of a chart as rows for a file, in the units of the store; `time` is a bucket's start."""
-    starts = [datetime.fromtimestamp(time, UTC) for time in times]
-    return [
-        {"time": at, **dict(zip(lines, values, strict=True))}
-        for at, *values in zip(starts, *lines.values(), strict=True)
-    ]
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

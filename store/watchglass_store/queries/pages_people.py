@@ -48,6 +48,7 @@ def people(
     shown = _shown(store, scope, who, order=order, search=search, limit=limit, offset=offset)
     if not shown:
         return []
+    is_shown = f"{who} IN {{shown:Array(String)}}"
     return store.query(
         f"""
         SELECT {who} AS id, toInt64(uniqExact(user_id)) AS users, toInt64(uniqExact(conversation_id)) AS conversations,
@@ -59,7 +60,7 @@ def people(
                toUnixTimestamp64Milli(toDateTime64(min(start_time), 3)) AS first_ms,
                toUnixTimestamp64Milli(toDateTime64(max(start_time), 3)) AS last_ms
         FROM llm_figures
-        WHERE {where} AND {who} IN {{shown:Array(String)}} AND {_pieces(who)}
+        WHERE {where} AND {is_shown} AND {_pieces(is_shown)}
         GROUP BY id ORDER BY {_ORDERS[order]}, id
         """,
         {**parameters, "shown": shown},
@@ -84,14 +85,13 @@ def _shown(store: Store, scope: Scope, who: Who, *, order: Order, search: str, l
     return [row["id"] for row in rows]
 
 
-def _pieces(who: Who) -> str:
-    """Condition on `llm_figures`: calls of which a piece says that they are of those `shown`.
+def _pieces(condition: str) -> str:
+    """Condition on `llm_figures`: calls of which a piece meets a condition, which the call has to meet as well.
 
-    Pieces are looked through without merging them, which takes much less time; whether the merged call is of those is
-    asked again of what is left.
+    Pieces are looked through without merging them, which takes much less time.
     """
     return f"""(hour, trace_id, span_id, key_project) IN (
-        SELECT hour, trace_id, span_id, project FROM llm_figure_parts WHERE {HOURS} AND {who} IN {{shown:Array(String)}}
+        SELECT hour, trace_id, span_id, project FROM llm_figure_parts WHERE {HOURS} AND {condition}
     )"""
 
 
@@ -108,6 +108,7 @@ def count_people(store: Store, scope: Scope, who: Who, *, search: str = "") -> i
 def turns_of(store: Store, scope: Scope, conversation: str, *, limit: int = 50) -> list[dict[str, Any]]:
     """The latest calls of a conversation in order; prompt and answer are cut to 2,000 characters."""
     where, parameters = _where(scope, "conversation_id", "")
+    is_of_it = "conversation_id = {conversation:String}"
     return store.query(
         f"""
         SELECT * FROM (
@@ -116,12 +117,12 @@ def turns_of(store: Store, scope: Scope, conversation: str, *, limit: int = 50) 
                    {_MODEL} AS model, error_type, duration_s
             FROM llm_calls WHERE (hour, trace_id, span_id, key_project) IN (
                 SELECT hour, trace_id, span_id, key_project FROM llm_figures
-                WHERE {where} AND conversation_id = {{conversation:String}} AND {_pieces("conversation_id")}
+                WHERE {where} AND {is_of_it} AND {_pieces(is_of_it)}
                 ORDER BY start_time DESC LIMIT {{limit:UInt32}}
             ) AND {HOURS}
         ) ORDER BY start_ms
         """,
-        {**parameters, "conversation": conversation, "shown": [conversation], "limit": limit},
+        {**parameters, "conversation": conversation, "limit": limit},
     )
 
 
