@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from watchglass_evaluators.evaluator import EvaluatorUnavailable, Selective
+from watchglass_evaluators.evaluator import Call, EvaluatorUnavailable, Selective
 from watchglass_evaluators.intake import Intake, Page
 from watchglass_evaluators.journal import Journal, Work
 from watchglass_evaluators.progress import Arrival
-from watchglass_evaluators.scoring import evaluate, skip_reason
+from watchglass_evaluators.scoring import evaluate, skip_reason, without_scores
 from watchglass_evaluators.slot import Slot
+from watchglass_store.queries import evaluation
 
 _LOG_PROGRESS = timedelta(seconds=60)
+_NOT_FOUND = "it arrived, but llm_calls has it no longer"
 
 
 class Batches:
@@ -32,7 +34,7 @@ class Batches:
             is_again: whether it was looked at before: it lies before the place that they have reached.
         """
         works = self._share_out(slots, page.arrivals, intake, is_last=is_last, is_again=is_again)
-        busy = [(slot, work) for slot, work in works if work.calls]
+        busy = [(slot, work) for slot, work in works if work.size]
         if busy:
             for slot, _ in busy:
                 if slot.cursor:  # should a write fail half-way, the next run asks what has a score
@@ -72,7 +74,10 @@ class Batches:
             if isinstance(slot.evaluator, Selective):
                 eligible = slot.evaluator.select(eligible, is_last=is_last)
             chance = slot.options.sample_rate
-            works.append((slot, Work(spec, eligible, chance, skipped=0 if is_again else skipped)))
+            not_found: list[Call] = []
+            if is_last and slot.level == "call":  # a trace or session may hold nothing to evaluate
+                not_found = [call for a in own if a.call not in calls and slot.takes(call := _known_of(a))]
+            works.append((slot, Work(spec, eligible, not_found, chance, skipped=0 if is_again else skipped)))
         return works
 
     def _evaluate(self, slot: Slot, work: Work) -> None:
@@ -80,6 +85,7 @@ class Batches:
         started = time.monotonic()
         try:
             work.outcomes = evaluate(slot.evaluator, work.calls)
+            work.outcomes += [without_scores(work.spec, call, _NOT_FOUND, "error") for call in work.not_found]
         except EvaluatorUnavailable as error:
             slot.wait(str(error), self._clock())
         work.duration_s = time.monotonic() - started
@@ -91,16 +97,28 @@ class Batches:
         for slot, work in works:
             assert slot.cursor is not None
             if slot.waiting:
-                if work.calls:
+                if work.size:
                     self._journal.close(work.spec, slot.cursor.fresh.watermark)
                 continue
             slot.tally.add(work.outcomes, skipped=work.skipped, duration_s=work.duration_s)
             work.skipped += slot.unlogged_skips
             is_time = slot.logged_at is None or now - slot.logged_at >= _LOG_PROGRESS
-            if work.calls or (work.skipped and is_time):
+            if work.size or (work.skipped and is_time):
                 reached = slot.cursor.fresh if is_again else max(slot.cursor.fresh, page.end)
                 rows.append((work, reached.watermark))
                 slot.unlogged_skips, slot.logged_at = 0, now
             else:
                 slot.unlogged_skips = work.skipped
         self._journal.finish(rows)
+
+
+def _known_of(arrival: Arrival) -> Call:
+    """What is known of a call without its row."""
+    return Call(
+        trace_id=arrival.call.trace_id,
+        span_id=arrival.call.span_id,
+        key_project=arrival.call.project,
+        start_time=evaluation.retained_time(arrival.start_time, arrival.received_at),
+        service_name=arrival.service_name,
+        operation_name=arrival.operation_name,
+    )

@@ -24,12 +24,19 @@ class Work:
     spec: EvaluatorSpec
     calls: list[Call]
     """The calls it is started on."""
+    not_found: list[Call] = field(default_factory=list)
+    """What arrived but is not to be read: known by its id and service only."""
     chance: float = 1.0
     """Share of the traces that are shown to it."""
     skipped: int = 0
     """Calls seen for the first time that are not for it."""
     outcomes: list[Outcome] = field(default_factory=list)
     duration_s: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many calls get an outcome."""
+        return len(self.calls) + len(self.not_found)
 
 
 class Journal:
@@ -47,9 +54,7 @@ class Journal:
         """Record, before it happens, that evaluators start on a batch."""
         since, until = arrivals[0].received_at, arrivals[-1].received_at
         now = self._now()
-        rows = [
-            self._row(work.spec, now, "start", calls=len(work.calls), since=since, watermark=until) for work in works
-        ]
+        rows = [self._row(work.spec, now, "start", calls=work.size, since=since, watermark=until) for work in works]
         self._insert("evaluation_log", rows)
 
     def start_calls(self, spec: EvaluatorSpec, calls: Iterable[CallId]) -> None:
@@ -74,7 +79,7 @@ class Journal:
                     work.spec,
                     now,
                     "batch",
-                    calls=len(work.calls),
+                    calls=work.size,
                     scored=counts["scored"],
                     unscored=counts["unscored"],
                     errors=counts["error"],

@@ -53,11 +53,11 @@ class Recovery:
                 ids=list(calls),
             )
             groups, lost = careful_groups(calls, {CallId(*call): lives for call, lives in deaths.items()})
-            work = Work(spec, [calls[c] for c in lost], slot.options.sample_rate)
+            work = Work(spec, [calls[c] for c in lost], chance=slot.options.sample_rate)
             work.outcomes = [without_scores(spec, call, _GIVEN_UP, "quarantined") for call in work.calls]
             self._write(slot, work)
             for group in groups:
-                work = Work(spec, [calls[c] for c in group], slot.options.sample_rate)
+                work = Work(spec, [calls[c] for c in group], chance=slot.options.sample_rate)
                 self.journal.start_calls(spec, group)
                 started = time.monotonic()
                 try:

@@ -127,6 +127,24 @@ def test_a_row_that_becomes_visible_late_is_found_by_the_last_look(store: Store,
     assert len(visible(store, "refusal")) == 3
 
 
+def test_a_call_that_is_gone_at_the_last_look_is_an_error_and_not_silence(store: Store, clock: Any, seed: Seed) -> None:
+    (gone, _), (kept, _) = seed(2)
+    filtered = {"response_length": EvaluatorOptions(filters={"model": ("m-1",)})}
+    runner = Runner(store, config("refusal", "response_length", options=filtered), clock=clock)
+    store.command("DELETE FROM llm_call_parts WHERE trace_id = {gone:String}", {"gone": gone})
+    clock.advance(20)
+    assert run(runner)["refusal"].eligible == 1, "it may be on its way until the last look"
+    clock.advance(60)
+    assert run(runner)["refusal"].errors == 1
+    rows = {row["trace_id"]: (row["value"], row["error"]) for row in visible(store, "refusal")}
+    assert rows == {kept: (0.0, ""), gone: (None, "it arrived, but llm_calls has it no longer")}
+    noted = store.query("SELECT trace_id, message FROM evaluation_log WHERE event = 'error'")
+    assert noted == [{"trace_id": gone, "message": "it arrived, but llm_calls has it no longer"}]
+    assert visible(store, "response_length") == [], "whether it is inside a filter cannot be told"
+    clock.advance(60)
+    assert run(runner)["refusal"].eligible == 0
+
+
 def test_an_answer_that_arrives_in_a_later_piece_is_scored(store: Store, clock: Any, seed: Seed) -> None:
     [(trace_id, span_id)] = seed(1, response_text=None)
     runner = Runner(store, config("response_length"), clock=clock)
