@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from tests.dashboards.browser.runs import Runs
 
 pytestmark = pytest.mark.browser
 FOLDER = os.environ.get("TOUR_SCREENSHOTS_DIR")
@@ -134,17 +135,12 @@ class Walk:
     """The browser of a new user."""
 
     def __init__(self, page: Any, url: str, tmp_path: Path) -> None:
-        self.page, self.url = page, url
+        self.page, self.url, self._runs = page, url, Runs(page)
         self._folder = Path(FOLDER).resolve() if FOLDER else tmp_path
         self._pictures = 0
 
     def idle(self) -> None:
-        self.page.wait_for_selector('[data-testid="stHeading"]')
-        self.page.wait_for_timeout(200)
-        self.page.wait_for_function(
-            "() => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
-            " && !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')"
-        )
+        self._runs.idle()
 
     def open(self, name: str) -> None:
         """By the sidebar, as people do."""
@@ -184,8 +180,9 @@ def walk(chromium: Path, watchglass: str, tmp_path: Path) -> Iterator[Walk]:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(60_000)
+        walk = Walk(page, watchglass, tmp_path)
         page.goto(watchglass)
-        yield Walk(page, watchglass, tmp_path)
+        yield walk
         browser.close()
 
 

@@ -146,7 +146,10 @@ def _actions(desk: RuleDesk | None, row: Row) -> None:
         st.button("Silence 1 d", key="rule_silence_1d", icon=quiet, on_click=_silence, args=(name, timedelta(days=1)))
         if desk is not None:
             with st.popover("Delete", icon=":material/delete:"):
-                st.caption("What is firing resolves with this as its reason. Old versions stay in the table.")
+                st.caption(
+                    f"What is firing for {label(name, 100)} resolves with this as its reason. "
+                    "Old versions stay in the table."
+                )
                 st.button("Delete it", key="rule_delete", type="primary", on_click=_delete, args=(desk, row))
 
 

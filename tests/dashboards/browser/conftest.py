@@ -23,11 +23,15 @@ from watchglass_dashboards import (
 from watchglass_evaluators import registry
 from watchglass_store import StoreConfig
 
+from .runs import Runs
+
 ENABLED = ("rouge", "profanity", "response_length", "refusal", "toxicity")
 #: How Streamlit notes that a file could not be made, which the page says as well.
 _REFUSED_FILE = re.compile(
     r"^\S+ \S+ Error executing deferred callable.*?(?=^\d{4}-\d\d-\d\d |\Z)", re.DOTALL | re.MULTILINE
 )
+_CHARTS = """[...document.querySelectorAll('[data-testid$="Chart"]')]
+    .every(chart => chart.querySelector('canvas, svg'))"""
 SECTIONS = {"alerts": {"channels": {"slack #llm-oncall": {"type": "slack"}, "e-mail on-call": {"type": "email"}}}}
 
 
@@ -124,6 +128,7 @@ class Tab:
         )
         self._context.set_default_timeout(15_000)
         self.page = self._context.new_page()
+        self._runs = Runs(self.page)
         self.faults: list[str] = []
         self.page.on("pageerror", lambda error: self.faults.append(f"page error: {error}"))
         self.page.on("console", self._listen)
@@ -155,15 +160,7 @@ class Tab:
 
     def idle(self) -> None:
         """Until the script has run and its elements are drawn."""
-        self.page.wait_for_selector('[data-testid="stHeading"]', timeout=60_000)
-        self.page.wait_for_timeout(100)
-        self.page.wait_for_function(
-            """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
-                  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
-                  && [...document.querySelectorAll('[data-testid$="Chart"]')]
-                       .every(chart => chart.querySelector('canvas, svg'))""",
-            timeout=60_000,
-        )
+        self._runs.idle(drawn=_CHARTS)
 
     def close(self) -> None:
         self._context.close()
