@@ -1,12 +1,12 @@
 """The table of scores of a page, and which of them is looked at; the choice is in the address."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import tables
+from watchglass_dashboards.ui.choice import choice
 from watchglass_dashboards.ui.stats import mean_interval
 from watchglass_dashboards.ui.tables import figures, words
 from watchglass_dashboards.ui.text import one_line, option
@@ -78,11 +78,12 @@ def choose(rows: Sequence[dict[str, Any]], key: str) -> dict[str, Any]:
     return rows[tables.choose(shown_scores(rows), columns, names, title="Score", key=key, most_height=360, width=320)]
 
 
-def versions_of(scope: Scope, row: dict[str, Any], key: str) -> ScoreKey:
-    """Let the viewer take another version of the chosen score; the newest unless they do."""
-    newest = key_of(row)
-    known = read(queries.versions, scope, newest.name, newest.evaluator)
+def version_of(scope: Scope, newest: dict[str, Any], key: str) -> dict[str, Any]:
+    """Let the viewer take another version of the chosen score, which the address names; its row of `score_list`."""
+    known = read(queries.versions, scope, newest["name"], newest["evaluator"])
     if len(known) < 2:
         return newest
-    version = st.selectbox("Version", known, key=key, format_func=option, width=220)
-    return ScoreKey(newest.name, newest.evaluator, version)
+    version = known[choice("Version", [option(name) for name in known], key=key, width=220)]
+    if version == newest["version"]:
+        return newest
+    return read(queries.score_version, scope, replace(key_of(newest), version=version)) or newest

@@ -31,16 +31,13 @@ _SLICES: dict[str, queries.Slice] = {
 }
 
 
-def numbers(scope: Scope, key: ScoreKey, row: dict[str, Any]) -> None:
-    """Mean, median, share scored and cost of the newest version; of another one, its mean only."""
+def numbers(row: dict[str, Any]) -> None:
+    """Mean, median, share scored and cost of a row of `score_list`."""
     total = row["n"] + row["n_unscored"]
     interval = mean_interval(row["mean"], row["deviation"], row["n"]) if row["n"] else None
     rests_on = f"n {row['n']:,}"
     if interval:
         rests_on = f"95 % interval {format.score(interval[0])} to {format.score(interval[1])} · n {row['n']:,}"
-    is_newest = key.version == row["version"]
-    if not is_newest:
-        st.caption("The numbers are of the newest version; the charts of the chosen one.")
     low, high = wilson(row["n"], total)
     with st.grid(4, min_column_width=170, gap="small"):
         mean = row["mean"] if row["n"] else None

@@ -9,7 +9,7 @@ from watchglass_dashboards.ui.filters import selection
 from watchglass_dashboards.ui.first_span import has_calls
 from watchglass_dashboards.ui.layout import nothing
 from watchglass_dashboards.ui.quality import score_bucket_s
-from watchglass_dashboards.ui.score_choice import choose, versions_of
+from watchglass_dashboards.ui.score_choice import choose, key_of, version_of
 from watchglass_dashboards.ui.score_detail import distribution, numbers, over_time, slices, unscored, worst
 from watchglass_store.queries import pages_quality as queries
 
@@ -25,10 +25,10 @@ def page() -> None:
     if not rows:
         nothing("No call of this time range was scored. Choose a longer one, or switch on an evaluator.")
         return
-    row = choose(rows, "score")
-    key = versions_of(scope, row, "version")
+    row = version_of(scope, choose(rows, "score"), "version")
+    key = key_of(row)
     bucket_s = score_bucket_s(chosen.bucket_s)
-    numbers(scope, key, row)
+    numbers(row)
     left, right = st.columns([1.5, 1], gap="small")
     with left:
         over_time(scope, key, bucket_s)

@@ -3,8 +3,8 @@
 A score is named by (name, evaluator, version): versions are series of their own and never mixed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from watchglass_store import Store
@@ -18,6 +18,7 @@ _SCORE = """
     toInt64(count(value)) AS n, toInt64(countIf(value IS NULL)) AS n_unscored,
     avg(value) AS mean, stddevSamp(value) AS deviation
 """
+_ONE = "name = {name:String} AND evaluator = {evaluator:String} AND evaluator_version = {version:String}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,20 @@ def score_list(store: Store, scope: Scope, *, names: Sequence[str] = (), limit: 
         stated or infinite), n, n_unscored, mean, deviation (None without values), median, cost_usd, previous_mean (of
         the period of the same length before; None without values there).
     """
+    own, bound = ("name IN {names:Array(String)}", {"names": list(names)}) if names else ("1", {})
+    return _list(store, scope, own, {**bound, "limit": limit})
+
+
+def score_version(store: Store, scope: Scope, key: ScoreKey) -> dict[str, Any] | None:
+    """One version of one score, as `score_list` has the newest; None where it scored no call of the scope."""
+    rows = _list(store, scope, _ONE, {**asdict(key), "limit": 1})
+    return rows[0] if rows else None
+
+
+def _list(store: Store, scope: Scope, own: str, bound: Mapping[str, Any]) -> list[dict[str, Any]]:
     whole = replace(scope, start=scope.start - (scope.end - scope.start))
     where, parameters = conditions(whole, "call_time", by_operation=False)
-    if names:
-        where += " AND name IN {names:Array(String)}"
-        parameters["names"] = list(names)
+    where += f" AND {own}"
     newest = f"""(name, evaluator, evaluator_version) IN (
         SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where} GROUP BY name, evaluator
     )"""
@@ -73,7 +83,7 @@ def score_list(store: Store, scope: Scope, *, names: Sequence[str] = (), limit: 
         """
         ),
         newest,
-        {**parameters, "split_ms": milliseconds(scope.start), "limit": limit},
+        {**parameters, **bound, "split_ms": milliseconds(scope.start)},
     )
 
 
@@ -183,5 +193,4 @@ def extremes(store: Store, scope: Scope, key: ScoreKey, *, highest: bool, limit:
 
 def _where(scope: Scope, key: ScoreKey) -> tuple[str, dict[str, Any]]:
     where, parameters = conditions(scope, "call_time", by_operation=False)
-    where += " AND name = {name:String} AND evaluator = {evaluator:String} AND evaluator_version = {version:String}"
-    return where, {**parameters, "name": key.name, "evaluator": key.evaluator, "version": key.version}
+    return f"{where} AND {_ONE}", {**parameters, **asdict(key)}

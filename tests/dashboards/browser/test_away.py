@@ -37,6 +37,7 @@ class Way:
                 with contextlib.suppress(OSError), socket.create_connection(target) as onward:
                     ends = {self.request: onward, onward: self.request}
                     while not server.is_cut:
+                        server.may_pass.wait()
                         for end in select.select(list(ends), [], [], 0.1)[0]:
                             data = end.recv(65536)
                             if not data:
@@ -51,7 +52,18 @@ class Way:
 
         server = self._server = Server(("127.0.0.1", self.port), Pass)
         server.live, server.is_cut = set(), False
+        server.may_pass = threading.Event()
+        server.may_pass.set()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+
+    @contextlib.contextmanager
+    def held_up(self):
+        """Nothing passes for a while, as where the store has much to do."""
+        self._server.may_pass.clear()
+        try:
+            yield
+        finally:
+            self._server.may_pass.set()
 
     def cut(self):
         """Nobody listens any more, and what was open ends in the middle."""
@@ -92,6 +104,22 @@ def comes_back(tab, way, there, sign):
 
 def broken(page):
     return page.locator('[data-testid="stException"]').count()
+
+
+@pytest.mark.parametrize("name", ["Overview", "Traces", "Quality", "Safety", "Compare"])
+def test_what_a_page_waits_for_has_its_place_held_and_then_stands_there(tab, way, name):
+    start = "Review" if name == "Overview" else "Overview"
+    page = tab.go(f"/{start.lower() if start != 'Overview' else ''}?range=24h&service=support-bot&q={name}")
+    with way.held_up():
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        page.locator(f"h2:has-text('{name}')").wait_for()
+        waiting = page.get_by_test_id("stMain").get_by_test_id("stSkeleton")
+        waiting.first.wait_for()
+        assert waiting.first.bounding_box()["height"] >= 300
+        assert page.get_by_test_id("stMain").get_by_text(AWAY).count() == 0
+    tab.idle()
+    assert waiting.count() == 0
+    assert page.get_by_test_id("stMain").get_by_text(AWAY).count() == 0
 
 
 def test_a_page_says_so_keeps_its_filters_and_comes_back(tab, way):

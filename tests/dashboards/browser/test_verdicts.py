@@ -11,6 +11,7 @@ from watchglass_collector import Collector, CollectorConfig, install_views
 from watchglass_store import connect
 
 from .conftest import _free_port
+from .test_alerts_page import pick
 
 pytestmark = pytest.mark.browser
 
@@ -139,6 +140,24 @@ def test_a_judges_score_comes_with_its_votes_and_its_rubric(tab, receiver, chang
     page.get_by_text("2 votes, 50% for the choice partly").wait_for()
     page.get_by_text("judge-b: no").wait_for()
     page.get_by_test_id("stJson").get_by_text("Does it help?").wait_for()
+
+
+def test_another_version_of_a_score_is_chosen_and_the_address_names_it(tab, receiver, changeable):
+    given = [score for score in changeable.seed.scores if score["name"] == "response_length"]
+    given = [score for score in given if (changeable.seed.now - score["call_time"]).total_seconds() < 80_000]
+    receiver.store.insert("scores", [{**score, "evaluator_version": "2", "value": 7.0} for score in given[:5]])
+    page = tab.go("/quality?range=24h&score=response_length")
+    median = page.get_by_test_id("stMetric").filter(has_text="Median")
+    rests_on = page.get_by_test_id("stCaptionContainer").get_by_text(re.compile(r"^n [\d,]+$"))
+    assert (median.inner_text().split()[-1], rests_on.inner_text()) == ("7", "n 5")
+    pick(page, "version", "1")
+    page.wait_for_url("**version=1**")
+    tab.idle()
+    assert median.inner_text().split()[-1] != "7"
+    assert int(rests_on.inner_text()[2:]) > 5
+    page.reload()
+    tab.idle()
+    assert int(rests_on.inner_text()[2:]) > 5
 
 
 def test_one_key_gives_a_label_another_skips_and_a_third_goes_back(tab, receiver):

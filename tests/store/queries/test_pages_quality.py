@@ -57,6 +57,13 @@ def test_a_version_is_a_series_of_its_own(filled):
     assert rows[0]["mean"] == pytest.approx(mean(VALUES))
 
 
+def test_one_version_has_the_row_that_the_newest_has_in_the_list(filled):
+    assert queries.score_version(filled, SCOPE, KEY) == queries.score_list(filled, SCOPE)[0]
+    old = queries.score_version(filled, SCOPE, ScoreKey("rouge_l", "rouge", "1"))
+    assert (old["version"], old["n"], old["n_unscored"], old["mean"]) == ("1", 4, 0, pytest.approx(0.99))
+    assert queries.score_version(filled, SCOPE, ScoreKey("rouge_l", "rouge", "3")) is None
+
+
 def test_the_histogram_holds_every_value(filled):
     assert queries.spread(filled, SCOPE, KEY) == (0.1, 0.9)
     rows = queries.histogram(filled, SCOPE, KEY, 0.0, 1.0, 10)
