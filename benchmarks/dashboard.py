@@ -207,7 +207,7 @@ def idle(page: Any) -> None:
     page.wait_for_timeout(50)
     page.wait_for_function(
         """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
-              && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
+              && !document.querySelector('[data-stale="true"], [data-testid^="stSkeleton"]')
               && [...document.querySelectorAll('[data-testid$="Chart"]')]
                    .every(chart => chart.querySelector('canvas, svg'))""",
         timeout=120_000,

@@ -91,7 +91,9 @@ def header(title: str, subtitle: str) -> None:
 
 def fresh_line() -> Freshness:
     """The line that says how far the data goes, and what it rests on."""
-    now, tz, fresh = datetime.now(UTC), viewer_zone(), read(freshness)
+    with st.skeleton(height=500):  # it is what every page asks first: the place of all that follows
+        fresh = read(freshness)
+    now, tz = datetime.now(UTC), viewer_zone()
     if fresh.last_received is None:
         return fresh
     age_s = max(0.0, (now - fresh.last_received).total_seconds())

@@ -46,6 +46,6 @@ class Runs:
             self._page.wait_for_timeout(20)
         self._page.wait_for_function(
             f"""() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
-                  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]') && ({drawn})""",
+                  && !document.querySelector('[data-stale="true"], [data-testid^="stSkeleton"]') && ({drawn})""",
             timeout=1000 * timeout_s,
         )

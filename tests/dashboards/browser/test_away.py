@@ -106,14 +106,13 @@ def broken(page):
     return page.locator('[data-testid="stException"]').count()
 
 
-@pytest.mark.parametrize("name", ["Overview", "Traces", "Quality", "Safety", "Compare"])
+@pytest.mark.parametrize("name", ["Overview", "Traces", "Quality", "Drift", "Health"])
 def test_what_a_page_waits_for_has_its_place_held_and_then_stands_there(tab, way, name):
-    start = "Review" if name == "Overview" else "Overview"
-    page = tab.go(f"/{start.lower() if start != 'Overview' else ''}?range=24h&service=support-bot&q={name}")
+    page = tab.go("/review?range=24h" if name == "Overview" else "/?range=24h")
     with way.held_up():
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
         page.locator(f"h2:has-text('{name}')").wait_for()
-        waiting = page.get_by_test_id("stMain").get_by_test_id("stSkeleton")
+        waiting = page.get_by_test_id("stMain").get_by_test_id("stSkeletonElement")
         waiting.first.wait_for()
         assert waiting.first.bounding_box()["height"] >= 300
         assert page.get_by_test_id("stMain").get_by_text(AWAY).count() == 0
