@@ -44,7 +44,8 @@ def trace_panel(trace_id: str, span_id: str, project: str, *, key: str) -> str |
         Id of the selected span; None where there is no such trace.
     """
     writing.viewed("trace", trace_id)
-    spans, calls = read(queries.spans, trace_id, project), read(queries.calls, trace_id, project)
+    with st.skeleton(height=400):
+        spans, calls = read(queries.spans, trace_id, project), read(queries.calls, trace_id, project)
     found = assemble(spans, calls)
     if not found:
         if _elsewhere(trace_id, project):

@@ -24,7 +24,8 @@ def page() -> None:
     """Draw the page."""
     fresh_line()
     desk = rule_desk()
-    rules = [row for row in read(alerting.current_rules) if not row["deleted"]]
+    with st.skeleton(height=400):
+        rules = [row for row in read(alerting.current_rules) if not row["deleted"]]
     edited = st.query_params.get("edit", "")
     is_known = any(row["name"] == edited for row in rules)
     if desk is not None and (is_known or st.query_params.get("new")):

@@ -39,7 +39,8 @@ def page() -> None:
         return
     chosen, now = selection(), datetime.now(UTC)
     scope = chosen.scope(now)
-    rows = read(queries.spending, scope, "model")
+    with st.skeleton(height=500):
+        rows = read(queries.spending, scope, "model")
     if not rows:
         nothing("No such call in this time range. Choose a longer one, or other filters.")
         return

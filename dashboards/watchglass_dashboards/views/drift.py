@@ -30,7 +30,8 @@ def page() -> None:
         return
     scope = selection().scope(datetime.now(UTC))
     since = scope.end.replace(hour=0, minute=0) - _KNOWN_FOR
-    rows = read(queries.monitors, since)
+    with st.skeleton(height=400):
+        rows = read(queries.monitors, since)
     if scope.service:
         rows = [row for row in rows if row["service_name"] in ("", scope.service)]
     if not rows:

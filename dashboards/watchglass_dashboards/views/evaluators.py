@@ -29,8 +29,9 @@ def page() -> None:
     """Draw the page."""
     fresh_line()
     scope = selection().scope(datetime.now(UTC))
-    rubrics = {row["name"]: row for row in read(judge_rubrics.current_rubrics)}
-    evaluators = _evaluators(scope, list(rubrics))
+    with st.skeleton(height=400):
+        rubrics = {row["name"]: row for row in read(judge_rubrics.current_rubrics)}
+        evaluators = _evaluators(scope, list(rubrics))
     if not evaluators:
         nothing("No evaluator is known here.")
         return

@@ -30,7 +30,8 @@ def page() -> None:
     scope = selection().scope(now)
     # The books are by the hour: a part of one that was zoomed into is shown with the whole hour.
     since = scope.start.replace(minute=0) if selection().between else scope.start
-    books = read(queries.ingest, since, scope.end)
+    with st.skeleton(height=500):
+        books = read(queries.ingest, since, scope.end)
     _numbers(fresh, books)
     left, right = st.columns(2, gap="small")
     with left:

@@ -43,7 +43,8 @@ def page() -> None:
     chosen = _queue(scope)
     if chosen is None:
         return
-    state = _state(scope, chosen)
+    with st.skeleton(height=400):
+        state = _state(scope, chosen)
     if not state["rows"]:
         nothing("Nothing is left to review here. Choose a longer time range, or another order.")
         _so_far(scope, chosen.label)

@@ -46,15 +46,17 @@ def page() -> None:
             "Order", list(_ORDERS), key="sort", bind="query-params", label_visibility="collapsed", width=150
         )
     who, wanted = _KINDS[kind], (search or "").strip()
-    total = read(queries.count_people, scope, who, search=wanted)
+    with st.skeleton(height=400):
+        total = read(queries.count_people, scope, who, search=wanted)
     number = _pager(total, kind)
     if not total:
         nothing(
             "None in this time range. Calls need a conversation or user id: see What clients leave out under Health."
         )
         return
-    rows = read(queries.people, scope, who, order=_ORDERS[order], search=wanted, limit=PER_PAGE,
-                offset=(number - 1) * PER_PAGE)  # fmt: skip
+    with st.skeleton(height=400):
+        rows = read(queries.people, scope, who, order=_ORDERS[order], search=wanted, limit=PER_PAGE,
+                    offset=(number - 1) * PER_PAGE)  # fmt: skip
     picked = _table(rows, who)
     if picked is not None and who == "conversation_id":
         _drawer(rows[picked]["id"], scope)
