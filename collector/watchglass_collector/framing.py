@@ -13,35 +13,45 @@ ITEMS: Final[FramePath] = (frozenset({1}), frozenset({2}), frozenset({2}))
 """Resource envelopes in the request, scope envelopes in those, spans, log records or metrics in those."""
 DATA_POINTS: Final[FramePath] = (*ITEMS, frozenset({5, 7, 9, 10, 11}), frozenset({1}))
 """Below that, what holds the points of each kind of metric, and the points."""
+_FIELDS_BESIDE: Final = 4
+"""For each that is counted: an envelope has a resource or scope and a URL, a metric a name, a unit and two more."""
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 def exceeds(request: bytes, limit: int, path: FramePath = ITEMS) -> bool:
     """Whether a serialized request holds more than `limit` items and envelopes together.
 
-    Stops as soon as it knows. What is not protobuf ends the count: the parser will say what is wrong with it.
+    Stops as soon as it knows. What is not protobuf ends the count: the parser will say what is wrong with it. Fields
+    beside them are stepped over, up to four times the limit, which is more than anything real has: 64 MiB of unknown
+    ones, 64 KiB with gzip, took 18 seconds.
     """
+    counted = beside = 0
     try:
-        for count, _ in enumerate(_frames(request, 0, len(request), path), start=1):
-            if count > limit:
+        for is_counted in _frames(request, 0, len(request), path):
+            counted += is_counted
+            beside += not is_counted
+            if counted > limit or beside > _FIELDS_BESIDE * limit:
                 return True
     except IndexError:
         return False
     return False
 
 
-def _frames(data: bytes, start: int, end: int, path: FramePath) -> Iterator[None]:
+def _frames(data: bytes, start: int, end: int, path: FramePath) -> Iterator[bool]:
+    """Each field at the depths of a path, and whether it is one that is counted."""
     wanted, deeper = path[0], path[1:]
     position = start
     while position < end:
         tag, position = _varint(data, position)
-        wire_type = tag & 7
+        wire_type, field = tag & 7, tag >> 3
+        if field == 0:
+            return
+        is_counted = wire_type == _BYTES and field in wanted
+        yield is_counted
         if wire_type == _BYTES:
             length, position = _varint(data, position)
-            if tag >> 3 in wanted:
-                yield
-                if deeper:
-                    yield from _frames(data, position, min(position + length, end), deeper)
+            if is_counted and deeper:
+                yield from _frames(data, position, min(position + length, end), deeper)
             position += length
         elif wire_type == _VARINT:
             _, position = _varint(data, position)
