@@ -8,7 +8,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from watchglass_dashboards.ui.tree import Span, flatten
+from watchglass_dashboards.ui.trace_data import assemble
+from watchglass_dashboards.ui.tree import flatten
 from watchglass_store import Store
 from watchglass_store.queries import deletion
 from watchglass_store.queries.api_keys import create_key
@@ -37,15 +38,9 @@ def chain(trace_id: bytes, first: int, number: int) -> ExportTraceServiceRequest
 
 def shown(store: Store, trace_id: bytes, project: str = "") -> list[Any]:
     """The tree as the Trace page has it."""
-    rows = spans(store, trace_id.hex(), project)
-    assert len(rows) <= SPAN_LIMIT
-    return flatten(
-        Span(
-            row["span_id"], row["parent_span_id"], row["name"], "span",
-            datetime.fromtimestamp(row["start_ns"] / 1e9, UTC), row["duration_s"], None, False,
-        )
-        for row in rows
-    )  # fmt: skip
+    found = spans(store, trace_id.hex(), project)
+    assert len(found["span_id"]) <= SPAN_LIMIT
+    return flatten(assemble(found, calls(store, trace_id.hex(), project)))
 
 
 def test_45_a_cycle_and_spans_that_are_their_own_parents(target: Target, hostile_store: Store) -> None:
@@ -235,7 +230,7 @@ def assert_whole(store: Store, likeness: Any, project: str, tokens: int) -> None
     assert found is not None
     assert (found["prompt_text"], found["response_text"]) == (f"{project} asks", f"{project} is told")
     assert [row["value"] for row in scores(store, trace_id, project)] == [float(tokens)]
-    assert len(calls(store, trace_id, project)) == 1
+    assert len(calls(store, trace_id, project)["span_id"]) == 1
     received = attributes(store, trace_id, likeness[0].span_id.hex(), project)
     assert received is not None
     assert received["span_attributes"]["user.id"] == f"user of {project}"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -14,7 +15,7 @@ from watchglass_dashboards.ui.filters import viewer_zone
 from watchglass_dashboards.ui.span_detail import span_detail
 from watchglass_dashboards.ui.text import label
 from watchglass_dashboards.ui.trace_address import trace_query
-from watchglass_dashboards.ui.trace_data import Summary, assemble, summarise
+from watchglass_dashboards.ui.trace_data import Summary, assemble, services, summarise
 from watchglass_dashboards.ui.tree import Row, flatten
 from watchglass_dashboards.ui.waterfall import waterfall
 from watchglass_store.queries import pages_trace as queries
@@ -55,16 +56,16 @@ def trace_panel(trace_id: str, span_id: str, project: str, *, key: str) -> str |
             icon=":material/search_off:",
         )
         return None
-    summary = summarise(found, calls, [row["service_name"] for row in (*spans, *calls)])
+    service_of = services(spans, calls)
+    summary = summarise(found, calls, service_of.values())
     _badges(summary)
     role = access.actor().role  # the file is made later, outside of any page
     json_button(f"trace_{trace_id}", lambda: ask(role, whole, trace_id, project), key=f"{key}_json")
     rows = flatten(found)
-    selected = _tree(rows, summary, _first(rows, span_id), key, is_cut=len(spans) >= queries.SPAN_LIMIT)
+    selected = _tree(rows, summary, _first(rows, span_id), key, is_cut=len(spans["span_id"]) >= queries.SPAN_LIMIT)
     shown = next(row.span for row in rows if row.span.id == selected)
-    services = {row["span_id"]: row["service_name"] for row in (*spans, *calls)}
     scores = read(queries.scores, trace_id, project)
-    span_detail(trace_id, project, shown, scores, service=services.get(selected, ""), key=key)
+    span_detail(trace_id, project, shown, scores, service=service_of.get(selected, ""), key=key)
     return selected
 
 
@@ -101,8 +102,8 @@ def _badges(summary: Summary) -> None:
             st.badge(tokens, color="gray", icon=":material/token:")
         if summary.cost_usd is not None:
             st.badge(format.usd(summary.cost_usd), color="gray", icon=":material/payments:")
-        tz = viewer_zone()
-        st.caption(f"{format.clock(summary.start, tz)} {format.zone_name(tz, summary.start)}", width="content")
+        tz, start = viewer_zone(), datetime.fromtimestamp(summary.start_ns / 1e9, UTC)
+        st.caption(f"{format.clock(start, tz)} {format.zone_name(tz, start)}", width="content")
     if summary.facts:
         with st.container(horizontal=True, gap="small"):
             for what, value in summary.facts[:10]:
@@ -120,5 +121,7 @@ def _tree(rows: list[Row], summary: Summary, first: str, key: str, *, is_cut: bo
             st.caption(f"Spans {shown_from + 1:,} to {min(shown_from + PAGE_ROWS, len(rows)):,} of {len(rows):,}{more}")
         page = rows[(number - 1) * PAGE_ROWS : number * PAGE_ROWS]
         here = first if any(row.span.id == first for row in page) else page[0].span.id
-        picked = waterfall(page, here, start=summary.start, total_s=summary.duration_s, key=f"{key}_tree_{number}")
+        picked = waterfall(
+            page, here, start_ns=summary.start_ns, total_s=summary.duration_s, key=f"{key}_tree_{number}"
+        )
         return picked if any(row.span.id == picked for row in page) else here

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -15,7 +14,7 @@ class Span(NamedTuple):
     parent_id: str  # '' = no parent
     name: str
     kind: str  # 'llm', 'agent', 'tool', 'retrieval', 'embeddings', 'chain' or 'span'
-    start: datetime  # UTC
+    start_ns: int  # Unix
     duration_s: float
     time_to_first_token_s: float | None
     is_error: bool
@@ -38,7 +37,7 @@ def flatten(spans: Iterable[Span]) -> list[Row]:
     not limited by the interpreter's stack.
     """
     by_id: dict[str, Span] = {}
-    for span in sorted(spans, key=attrgetter("start", "id")):
+    for span in sorted(spans, key=attrgetter("start_ns", "id")):
         by_id.setdefault(span.id, span)
     children: defaultdict[str, list[Span]] = defaultdict(list)
     roots: list[tuple[Span, str]] = []

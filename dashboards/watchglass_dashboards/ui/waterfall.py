@@ -1,7 +1,6 @@
 """The span tree beside its timeline, as a small component of our own (`waterfall.js`, `waterfall.css`)."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,18 @@ _waterfall = st.components.v2.component(
 )
 
 
-def waterfall(rows: Sequence[Row], selected: str, *, start: datetime, total_s: float, key: str) -> str:
+def waterfall(rows: Sequence[Row], selected: str, *, start_ns: int, total_s: float, key: str) -> str:
     """Draw rows and return the id of the selected span.
 
     Args:
         rows: The rows of this page of the tree.
         selected: Id of the span that is selected until the reader selects another.
-        start: Start of the whole trace.
+        start_ns: Start of the whole trace, Unix.
         total_s: Duration of the whole trace, seconds.
         key: Widget key.
     """
     data = {
-        "spans": [_span(row, start) for row in rows],
+        "spans": [_span(row, start_ns) for row in rows],
         "total_ms": max(total_s * 1000, 0.001),
         "selected": selected,
     }
@@ -42,7 +41,7 @@ def _keep() -> None:
     """Streamlit wants a callback for each state value; the value itself is all that is needed."""
 
 
-def _span(row: Row, start: datetime) -> dict[str, Any]:
+def _span(row: Row, start_ns: int) -> dict[str, Any]:
     span = row.span
     return {
         "id": span.id,
@@ -51,7 +50,7 @@ def _span(row: Row, start: datetime) -> dict[str, Any]:
         "depth": row.depth,
         "children": row.children,
         "note": row.note,
-        "start": max(0.0, (span.start - start).total_seconds() * 1000),
+        "start": max(0.0, (span.start_ns - start_ns) / 1e6),
         "ms": max(0.0, span.duration_s * 1000),
         "first_token": None if span.time_to_first_token_s is None else span.time_to_first_token_s * 1000,
         "error": span.is_error,

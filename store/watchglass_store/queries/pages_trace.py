@@ -3,9 +3,13 @@
 A trace is known by its id and the project of the API key that it came with, '' where there was none.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from watchglass_store import Store
+
+#: Columns of equal length by name: a trace has tens of thousands of spans, and most are looked at one column at a time.
+Columns = Mapping[str, Sequence[Any]]
 
 #: Spans read of one trace; the page says so when there are more.
 SPAN_LIMIT = 30_000
@@ -13,27 +17,45 @@ SPAN_LIMIT = 30_000
 TEXT_LIMIT = 1_000_000
 #: Characters of one raw attribute.
 ATTRIBUTE_LIMIT = 20_000
+#: What is known of each span, and how. `failed` is 0 or 1.
+SPAN_COLUMNS = {
+    "span_id": "SpanId",
+    "parent_span_id": "ParentSpanId",
+    "name": "substringUTF8(SpanName, 1, 300)",
+    "service_name": "ServiceName",
+    "start_ns": "toUnixTimestamp64Nano(Timestamp)",
+    "duration_s": "toFloat64(Duration) / 1e9",
+    "failed": "StatusCode IN ('Error', 'STATUS_CODE_ERROR')",
+}
+#: What is known of each call; token counts, cost and first token are None where nobody said.
+CALL_COLUMNS = {
+    "name": "span_name",
+    "start_ns": "toUnixTimestamp64Nano(start_time)",
+    **{
+        name: name
+        for name in (
+            "span_id", "parent_span_id", "service_name", "environment", "duration_s", "operation_name",
+            "time_to_first_token_s", "usage_counted", "usage_input_tokens", "usage_output_tokens", "cost_usd",
+            "error_type", "user_id", "conversation_id", "prompt_name", "prompt_version",
+        )
+    },
+}  # fmt: skip
 
 
-def spans(store: Store, trace_id: str, project: str) -> list[dict[str, Any]]:
-    """Every span of a trace, at most `SPAN_LIMIT`, without its text.
-
-    Keys: span_id, parent_span_id, name, service_name, start_ns, duration_s, failed (0 or 1), message.
-    """
-    return store.query(
-        """
+def spans(store: Store, trace_id: str, project: str) -> Columns:
+    """Every span of a trace, at most `SPAN_LIMIT`, without its text: columns `SPAN_COLUMNS`."""
+    return store.query_columns(
+        f"""
         WITH
-            (SELECT min(Start) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}) AS first_start,
-            (SELECT max(End) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String}) AS last_start
-        SELECT SpanId AS span_id, ParentSpanId AS parent_span_id, substringUTF8(SpanName, 1, 300) AS name,
-               ServiceName AS service_name, toUnixTimestamp64Nano(Timestamp) AS start_ns,
-               toFloat64(Duration) / 1e9 AS duration_s, StatusCode IN ('Error', 'STATUS_CODE_ERROR') AS failed,
-               substringUTF8(StatusMessage, 1, 300) AS message
+            (SELECT min(Start) FROM otel_traces_trace_id_ts WHERE TraceId = {{trace_id:String}}) AS first_start,
+            (SELECT max(End) FROM otel_traces_trace_id_ts WHERE TraceId = {{trace_id:String}}) AS last_start
+        SELECT {_selected(SPAN_COLUMNS)}
         FROM otel_traces
-        WHERE TraceId = {trace_id:String} AND Timestamp >= first_start - 1 AND Timestamp <= last_start + 2
-          AND ResourceAttributes['watchglass.project'] = {project:String}
-        ORDER BY Timestamp LIMIT {limit:UInt32}
+        WHERE TraceId = {{trace_id:String}} AND Timestamp >= first_start - 1 AND Timestamp <= last_start + 2
+          AND ResourceAttributes['watchglass.project'] = {{project:String}}
+        ORDER BY Timestamp LIMIT {{limit:UInt32}}
         """,
+        tuple(SPAN_COLUMNS),
         {"trace_id": trace_id, "project": project, "limit": SPAN_LIMIT},
     )
 
@@ -51,20 +73,21 @@ def projects(store: Store, trace_id: str) -> list[str]:
     return [row["project"] for row in rows]
 
 
-def calls(store: Store, trace_id: str, project: str) -> list[dict[str, Any]]:
-    """The trace's model, tool, retrieval, agent and embedding operations, at most `SPAN_LIMIT`, without their text."""
-    return store.query(
-        """
-        SELECT span_id, parent_span_id, span_name AS name, service_name, environment,
-               toUnixTimestamp64Nano(start_time) AS start_ns, duration_s, operation_name,
-               if(response_model != '', response_model, request_model) AS model, tool_name, agent_name,
-               time_to_first_token_s, usage_counted, usage_input_tokens, usage_output_tokens, cost_usd, error_type,
-               user_id, conversation_id, prompt_name, prompt_version
-        FROM llm_calls WHERE trace_id = {trace_id:String} AND key_project = {project:String}
-        ORDER BY start_time LIMIT {limit:UInt32}
+def calls(store: Store, trace_id: str, project: str) -> Columns:
+    """The model, tool, retrieval, agent and embedding operations of a trace, without their text: `CALL_COLUMNS`."""
+    return store.query_columns(
+        f"""
+        SELECT {_selected(CALL_COLUMNS)}
+        FROM llm_calls WHERE trace_id = {{trace_id:String}} AND key_project = {{project:String}}
+        ORDER BY start_time LIMIT {{limit:UInt32}}
         """,
+        tuple(CALL_COLUMNS),
         {"trace_id": trace_id, "project": project, "limit": SPAN_LIMIT},
     )
+
+
+def _selected(columns: Mapping[str, str]) -> str:
+    return ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
 
 
 def call(store: Store, trace_id: str, span_id: str, project: str) -> dict[str, Any] | None:

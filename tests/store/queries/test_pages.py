@@ -43,7 +43,8 @@ def test_a_store_without_a_row_gives_empty_answers(readonly_store):
     assert pages_traces.calls(readonly_store, []) == []
     assert pages_traces.count_calls(readonly_store, everything) == 0
     assert pages_overview.alerts(readonly_store) == pages_overview.deliveries(readonly_store, SCOPE) == []
-    assert pages_trace.spans(readonly_store, "t1", "") == pages_trace.calls(readonly_store, "t1", "") == []
+    assert pages_trace.spans(readonly_store, "t1", "") == {name: [] for name in pages_trace.SPAN_COLUMNS}
+    assert pages_trace.calls(readonly_store, "t1", "") == {name: [] for name in pages_trace.CALL_COLUMNS}
     assert pages_trace.projects(readonly_store, "t1") == []
     one = ("t1", "s1", "")
     assert pages_trace.call(readonly_store, *one) is pages_trace.attributes(readonly_store, *one) is None
