@@ -33,17 +33,18 @@ def page() -> None:
         return
     chosen = selection()
     scope = chosen.scope(datetime.now(UTC))
+    bucket_s = score_bucket_s(chosen.bucket_s)
     with st.skeleton(height=400):
         versions = tuple(read(queries.newest, scope))
-        rows = read(queries.flags, scope, versions) if versions else []
+        series = read(queries.flag_series, scope, versions, bucket_s) if versions else []
+    rows, course = queries.flags(series), [row for row in series if row["n"]]
     if not rows:
         nothing("No safety check scored calls of this time range. Choose a longer one, or switch one on.")
         return
-    bucket_s = score_bucket_s(chosen.bucket_s)
-    _numbers(rows, read(queries.flag_series, scope, versions, bucket_s))
+    _numbers(rows, course)
     left, right = st.columns([1.35, 1], gap="small")
     with left:
-        _course(scope, versions, rows, bucket_s)
+        _course(scope, course, rows, bucket_s)
     with right:
         _kinds(scope, versions)
     _calls(scope, versions)
@@ -81,18 +82,14 @@ def share_rows(course: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _course(scope: Scope, versions: Versions, rows: Sequence[dict[str, Any]], bucket_s: int) -> None:
+def _course(scope: Scope, series: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], bucket_s: int) -> None:
     names = [option(f"{row['name']} / {row['evaluator']}") for row in rows]
     course: list[dict[str, Any]] = []
     said = f"share of each {format.whole(bucket_s)} with its 95 % interval"
     with card("Flagged over time", said, rows=lambda: by_moment(course), key="flag_course"):
         row = rows[choice("Check", names, key="check", width=300, label="collapsed")]
         course = share_rows(
-            [
-                point
-                for point in read(queries.flag_series, scope, versions, bucket_s)
-                if (point["name"], point["evaluator"]) == (row["name"], row["evaluator"])
-            ]
+            [point for point in series if (point["name"], point["evaluator"]) == (row["name"], row["evaluator"])]
         )
         if not course:
             nothing("No call of this time range has a value.")

@@ -1,6 +1,6 @@
 """Queries of the Safety page: how many calls each safety check flags, of which kind, and which calls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from watchglass_store import Store
@@ -42,39 +42,37 @@ def newest(store: Store, scope: Scope, limits: Mapping[str, float] = LIMITS) -> 
     return [(row["name"], row["evaluator"], row["version"]) for row in rows]
 
 
-def flags(store: Store, scope: Scope, versions: Versions, limits: Mapping[str, float] = LIMITS) -> list[dict[str, Any]]:
-    """What each check that scored calls of the scope flagged, most flagged first.
-
-    Rows: name, evaluator, version (the newest), n (scored calls), n_flagged, n_unscored.
-    """
-    where, parameters = _where(scope, versions, limits)
-    return store.query(
-        f"""
-        SELECT name, evaluator, evaluator_version AS version, toInt64(count(value)) AS n,
-               toInt64(countIf({_IS_FLAGGED})) AS n_flagged, toInt64(countIf(value IS NULL)) AS n_unscored
-        FROM {current(where)} WHERE {where}
-        GROUP BY name, evaluator, evaluator_version ORDER BY n_flagged DESC, name, evaluator LIMIT 100
-        """,
-        parameters,
-    )
-
-
 def flag_series(
     store: Store, scope: Scope, versions: Versions, bucket_s: int, limits: Mapping[str, float] = LIMITS
 ) -> list[dict[str, Any]]:
-    """The same over time: name, evaluator, bucket (start, Unix seconds), n, n_flagged; no row without scored calls."""
+    """What each check flagged over time.
+
+    Rows: name, evaluator, bucket (start, Unix seconds), n (scored calls), n_flagged, n_unscored.
+    """
     where, parameters = _where(scope, versions, limits)
     return store.query(
         f"""
         SELECT name, evaluator,
                toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket,
-               toInt64(count(value)) AS n, toInt64(countIf({_IS_FLAGGED})) AS n_flagged
+               toInt64(count(value)) AS n, toInt64(countIf({_IS_FLAGGED})) AS n_flagged,
+               toInt64(countIf(value IS NULL)) AS n_unscored
         FROM {current(where)} WHERE {where}
-        GROUP BY name, evaluator, bucket HAVING n > 0 ORDER BY name, evaluator, bucket LIMIT 20000
+        GROUP BY name, evaluator, bucket ORDER BY name, evaluator, bucket LIMIT 20000
         """,
         {**parameters, "bucket_s": bucket_s},
     )
+
+
+def flags(series: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What each check flagged in all, most flagged first: `flag_series` without its buckets."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in series:
+        key = row["name"], row["evaluator"]
+        total = found.setdefault(key, {"name": key[0], "evaluator": key[1], "n": 0, "n_flagged": 0, "n_unscored": 0})
+        for column in ("n", "n_flagged", "n_unscored"):
+            total[column] += row[column]
+    return sorted(found.values(), key=lambda row: (-row["n_flagged"], row["name"], row["evaluator"]))
 
 
 def kinds(

@@ -38,7 +38,10 @@ def filled(store):
 
 
 def test_flags_count_the_newest_version_only(filled):
-    rows = {row["name"]: row for row in queries.flags(filled, SCOPE, queries.newest(filled, SCOPE))}
+    series = queries.flag_series(filled, SCOPE, queries.newest(filled, SCOPE), 60)
+    assert len(series) > 2, "checks have several buckets"
+    rows = {row["name"]: row for row in queries.flags(series)}
+    assert [*rows] == ["pii", "profanity"], "most flagged first"
     assert set(rows) == {"pii", "profanity"}
     assert (rows["pii"]["n"], rows["pii"]["n_flagged"], rows["pii"]["n_unscored"]) == (3, 2, 1)
     assert (rows["profanity"]["n"], rows["profanity"]["n_flagged"]) == (2, 1)
