@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint requirements.lock
 
-.PHONY: demo test check format axe faults faults-alerts faults-evaluators bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
+.PHONY: demo test check format axe faults faults-alerts faults-evaluators hostile bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -78,3 +78,6 @@ bench-backlog: $(VENV)/.dev  ## A million calls drained by two workers, of which
 
 faults-alerts: $(VENV)/.dev  ## 200 seeds of the alerts' faults; the report goes to docs/crash-tests-alerts.md
 	WATCHGLASS_ALERT_SEEDS=200 WATCHGLASS_ALERT_REPORT=docs/crash-tests-alerts.md $(BIN)/python -m pytest tests/alerts/test_faults.py
+
+hostile: $(VENV)/.dev  ## Hostile inputs with the shipped limits, a trace of a million spans and bombs of 64 MiB
+	WATCHGLASS_HOSTILE=full $(BIN)/python -m pytest tests/hostile --timeout 3600

@@ -191,10 +191,15 @@ class Assembler:
         return self._write(spans, queries.known(self._store, keys, since_ms), now_ms)
 
     def _slices(self, key: int, since_ms: int, now_ms: int) -> Report:
-        """Assemble a trace in parts by time of arrival, each as if it were the whole."""
+        """Assemble a trace in parts by time of arrival, each as if it were the whole.
+
+        One without a call is passed over: nothing would be found, and a million spans keep others waiting a minute.
+        """
         report, begin_ms, count = Report(), since_ms, 0
         moments = queries.moments(self._store, key, since_ms)
-        for place, (moment_ms, pieces) in enumerate(moments):
+        if not any(calls for _, _, calls in moments):
+            return Report(1)
+        for place, (moment_ms, pieces, _) in enumerate(moments):
             count += pieces
             following = moments[place + 1][1] if place + 1 < len(moments) else MAX_PIECES
             if count + following > MAX_PIECES:

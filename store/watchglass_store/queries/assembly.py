@@ -117,14 +117,15 @@ def sizes(store: Store, keys: Sequence[int], since_ms: int) -> dict[int, int]:
     return {int(row["trace_key"]): int(row["n"]) for row in rows}
 
 
-def moments(store: Store, key: int, since_ms: int) -> list[tuple[int, int]]:
-    """When pieces of one trace came, in Unix milliseconds, and how many; oldest first."""
+def moments(store: Store, key: int, since_ms: int) -> list[tuple[int, int, int]]:
+    """When pieces of one trace came, in Unix milliseconds, how many, and how many of them are calls; oldest first."""
     rows = store.query(
-        "SELECT toUnixTimestamp64Milli(p.received_at) AS received_ms, count() AS n FROM llm_trace_pieces AS p "
-        f"PREWHERE trace_key = {{key:Int64}} AND p.received_at > {_SINCE} GROUP BY received_ms ORDER BY received_ms",
+        "SELECT toUnixTimestamp64Milli(p.received_at) AS received_ms, count() AS n, countIf(kind = 'call') AS calls "
+        f"FROM llm_trace_pieces AS p PREWHERE trace_key = {{key:Int64}} AND p.received_at > {_SINCE} "
+        "GROUP BY received_ms ORDER BY received_ms",
         {"key": key, "since_ms": since_ms},
     )
-    return [(int(row["received_ms"]), int(row["n"])) for row in rows]
+    return [(int(row["received_ms"]), int(row["n"]), int(row["calls"])) for row in rows]
 
 
 def skeleton(store: Store, keys: Sequence[int], since_ms: int, until_ms: int) -> "pd.DataFrame":

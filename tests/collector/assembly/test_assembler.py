@@ -248,3 +248,18 @@ def test_a_trace_that_is_too_large_is_assembled_in_slices(
     in_calls, in_rollup = totals()
     assert in_calls == in_rollup
     assert in_rollup["input"] == before + 12
+
+
+def test_a_large_trace_without_a_call_is_passed_over(
+    send: Send, call: Call, calls: Calls, viewed: Store, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = assemble()
+    monkeypatch.setattr(assembler_module, "MAX_PIECES", 10)
+    send(*((f"{number}", "", {"http.route": "/ask"}) for number in range(12)))
+    with monkeypatch.context() as patch:
+        patch.setattr(queries, "skeleton", None)  # nothing of it is read
+        report = one.cycle()
+    assert (report.traces, report.sliced, one.waiting) == (1, 0, 0)
+    send(("late", "0", call(5)))
+    assert one.cycle().sliced == 1, "with a call it is read as a whole"
+    assert calls()["late"]["usage_counted"] == 1
