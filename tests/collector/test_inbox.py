@@ -138,7 +138,7 @@ def test_a_time_that_cannot_be_is_replaced_and_kept(viewed_store: Store, make_tr
         rows = viewed_store.query(
             f"SELECT {attributes}['watchglass.original_time_unix_nano'] AS original, "
             "abs(dateDiff('second', Timestamp, now64(9))) < 3600 AS is_now "
-            f"FROM {table} ORDER BY toUInt64OrZero(original)"
+            f"FROM {table} ORDER BY toUInt64OrZero(original), original"
         )
         assert [row["original"] for row in rows] == ["", *map(str, sorted(times[1:]))]
         assert all(row["is_now"] for row in rows)

@@ -12,9 +12,6 @@ import pytest
 
 from watchglass_store import Store
 
-# Not a fixed date: the tables drop what is older than their retention period.
-NOW = datetime.now(UTC).replace(microsecond=0)
-
 Seed = Callable[..., list[tuple[str, str]]]
 
 
@@ -22,7 +19,9 @@ class Clock:
     """A settable clock."""
 
     def __init__(self) -> None:
-        self.now = NOW
+        # Not a fixed date: the tables drop what is older than their retention period. Nor that of the import: a run may
+        # pass midnight.
+        self.now = datetime.now(UTC).replace(microsecond=0)
 
     def __call__(self) -> datetime:
         return self.now
