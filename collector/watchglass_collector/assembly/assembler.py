@@ -193,22 +193,22 @@ class Assembler:
     def _slices(self, key: int, since_ms: int, now_ms: int) -> Report:
         """Assemble a trace in parts by time of arrival, each as if it were the whole.
 
-        One without a call is passed over: nothing would be found, and a million spans keep others waiting a minute.
+        A part without a call is not read: nothing would be found, and a million spans keep others waiting a minute.
         """
-        report, begin_ms, count = Report(), since_ms, 0
+        report, begin_ms, count, calls = Report(1), since_ms, 0, 0
         moments = queries.moments(self._store, key, since_ms)
-        if not any(calls for _, _, calls in moments):
-            return Report(1)
-        for place, (moment_ms, pieces, _) in enumerate(moments):
-            count += pieces
+        for place, (moment_ms, pieces, of_calls) in enumerate(moments):
+            count, calls = count + pieces, calls + of_calls
             following = moments[place + 1][1] if place + 1 < len(moments) else MAX_PIECES
-            if count + following > MAX_PIECES:
+            if count + following <= MAX_PIECES:
+                continue
+            if calls:
                 spans = queries.skeleton(self._store, [key], begin_ms, moment_ms)
                 known = queries.known(self._store, [key], since_ms)
                 known = known[known["span_id"].isin(spans["span_id"])]
                 one = self._write(spans, known, now_ms)
                 report = Report(1, report.calls + one.calls, report.unpriced + one.unpriced, 1)
-                begin_ms, count = moment_ms, 0
+            begin_ms, count, calls = moment_ms, 0, 0
         return report
 
     def _write(self, spans: Any, known: Any, now_ms: int) -> Report:

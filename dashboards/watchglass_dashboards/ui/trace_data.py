@@ -8,6 +8,7 @@ from watchglass_dashboards.ui.tree import Span
 from watchglass_store.queries.pages_trace import Columns
 
 _SHAPE = ("span_id", "parent_span_id", "name", "start_ns", "duration_s")
+_NO_CALL = ("", "span", None, False)
 _KINDS = {
     "chat": "llm",
     "text_completion": "llm",
@@ -55,15 +56,17 @@ def assemble(spans: Columns, calls: Columns) -> list[Span]:
         for span_id, parent_id, name, start_ns, duration_s, failed in zip(*rows, strict=True):
             if span_id in found:
                 continue
-            call = known.get(span_id)
-            if call is None:
-                found[span_id] = Span(span_id, parent_id, name, "span", start_ns, duration_s, None, bool(failed))
-            else:
-                operation, kind, first_token_s, has_error = call
-                is_error = has_error or bool(failed)
-                found[span_id] = Span(
-                    span_id, parent_id, name or operation, kind, start_ns, duration_s, first_token_s, is_error
-                )
+            operation, kind, first_token_s, has_error = known.get(span_id, _NO_CALL)
+            found[span_id] = Span(
+                span_id,
+                parent_id,
+                name or operation,
+                kind,
+                start_ns,
+                duration_s,
+                first_token_s,
+                has_error or bool(failed),
+            )
     return list(found.values())
 
 
