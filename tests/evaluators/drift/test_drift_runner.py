@@ -75,7 +75,8 @@ class World:
 
 @pytest.fixture
 def world(store: Store, clock: Any) -> World:
-    clock.now = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)
+    # A window's randomness comes of its end: a fixed time gives the same in each run, and a late one outlives TTLs.
+    clock.now = datetime(2050, 3, 1, 12, 30, tzinfo=UTC)
     return World(store, clock)
 
 
@@ -100,10 +101,13 @@ def test_a_window_with_a_new_topic_is_an_alarm_that_names_it(world: World) -> No
     changes = {change["kind"]: change for change in json.loads(row["changes"])}
     assert set(changes["word"]["name"].split()) <= {*WORDS["cooking"], "about"}
     assert changes["word"]["reference"] == 0
-    cluster = changes["cluster"]
-    assert cluster["current"] > cluster["reference"] + 0.05
-    assert any(word in cluster["examples"][0]["text"] for word in WORDS["cooking"])
-    assert len(cluster["examples"][0]["trace_id"]) == 32
+    # A topic may fall into several clusters, of which the two that grew most are told.
+    clusters = [change for change in json.loads(row["changes"]) if change["kind"] == "cluster"]
+    assert [cluster["reference"] for cluster in clusters] == [0] * len(clusters)
+    assert sum(cluster["current"] for cluster in clusters) > 0.1
+    for cluster in clusters:
+        assert any(word in cluster["examples"][0]["text"] for word in WORDS["cooking"])
+        assert len(cluster["examples"][0]["trace_id"]) == 32
 
 
 def test_no_drift_no_alarm_and_too_few_is_unscored(world: World) -> None:
