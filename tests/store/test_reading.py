@@ -94,6 +94,32 @@ def test_a_day_at_rest_becomes_one_part(store: Store) -> None:
         assert within(30, lambda name=table: _parts(store, f"{name}_at_rest") == [3])
 
 
+def test_minutes_of_different_parts_are_read_without_merging_them(store: Store) -> None:
+    """That is most of what the figures of the current hour would take."""
+
+    def merging() -> int:
+        plan = store.query("EXPLAIN PIPELINE SELECT user_id, count() FROM llm_figures GROUP BY user_id")
+        return sum("AggregatingSortedTransform" in row["explain"] for row in plan)
+
+    hour = "toStartOfHour(now())"
+    for first_minute in (0, 30):
+        store.command(
+            f"INSERT INTO llm_figure_parts (hour, minute, trace_id, span_id, operation_name) "
+            f"SELECT {hour}, {hour} + INTERVAL {first_minute} + number % 20 MINUTE, toString(number), 's', 'chat' "
+            "FROM numbers(1000)"
+        )
+    assert len(_parts(store, "llm_figure_parts")) == 2
+    assert merging() == 0
+    store.command(
+        f"INSERT INTO llm_figure_parts (hour, minute, trace_id, span_id, usage_counted) "
+        f"VALUES ({hour}, {hour}, '0', 's', 1)"
+    )
+    assert merging() > 0
+    assert store.query("SELECT count() AS n, sum(usage_counted) AS counted FROM llm_figures") == [
+        {"n": 2000, "counted": 1}
+    ]
+
+
 def _parts(store: Store, table: str) -> list[int]:
     rows = store.query(
         "SELECT rows FROM system.parts WHERE active AND table = {t:String} AND database = currentDatabase()",

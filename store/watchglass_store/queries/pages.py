@@ -71,6 +71,12 @@ HOURS = (
 )
 """Condition on `llm_calls`, which is sorted by hour; the parameters are those of `conditions`."""
 
+MINUTES = HOURS + (
+    " AND minute >= toStartOfMinute(fromUnixTimestamp64Milli({start_ms:Int64}, 'UTC')) "
+    "AND minute < fromUnixTimestamp64Milli({end_ms:Int64}, 'UTC')"
+)
+"""The same for `llm_figures`, which is sorted by minute within the hour."""
+
 
 def rollup(*, splits: bool = False) -> str:
     """A FROM with the columns of `llm_calls_1m` for a scope: whole hours by the hour, what is left by the minute.

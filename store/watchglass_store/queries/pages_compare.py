@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds, rollup
+from watchglass_store.queries.pages import MINUTES, Scope, conditions, milliseconds, rollup
 from watchglass_store.queries.score_versions import current
 
 Column = Literal["model", "prompt_version", "service_name", "service_version", "environment"]
@@ -72,7 +72,7 @@ def _releases(store: Store, scope: Scope, limit: int) -> list[str]:
     where, parameters = conditions(scope, "start_time", model=f"({_MODEL})")
     rows = store.query(
         f"""
-        SELECT {_RELEASE} AS choice FROM llm_figures AS c WHERE {where} AND {HOURS} AND service_version != ''
+        SELECT {_RELEASE} AS choice FROM llm_figures AS c WHERE {where} AND {MINUTES} AND service_version != ''
         GROUP BY choice ORDER BY min(c.start_time) DESC, choice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -156,4 +156,4 @@ def _side_by_call(where: str) -> str:
 def _calls_where(scope: Scope, sides: Sides) -> tuple[str, dict[str, Any]]:
     whole = sides.range(scope)
     where, parameters = conditions(whole, "start_time", model=f"({_MODEL})")
-    return f"{where} AND {HOURS}", {**parameters, **sides.parameters(scope)}
+    return f"{where} AND {MINUTES}", {**parameters, **sides.parameters(scope)}

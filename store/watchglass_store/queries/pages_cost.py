@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, Scope, conditions, rollup
+from watchglass_store.queries.pages import MINUTES, Scope, conditions, rollup
 
 Part = Literal["model", "service_name", "environment", "prompt_name", "operation_name"]
 _PARTS: tuple[Part, ...] = ("model", "service_name", "environment", "prompt_name", "operation_name")
@@ -86,7 +86,7 @@ def spending_by_user(store: Store, scope: Scope, *, limit: int = 20) -> list[dic
                toInt64(sumIf(ifNull(usage_input_tokens, 0) + ifNull(usage_output_tokens, 0), usage_counted = 1))
                    AS n_tokens,
                sum(counted_cost_usd) AS total_cost_usd
-        FROM llm_figures WHERE {where} AND {HOURS}
+        FROM llm_figures WHERE {where} AND {MINUTES}
         GROUP BY user ORDER BY total_cost_usd DESC NULLS LAST, n_calls DESC, user LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},

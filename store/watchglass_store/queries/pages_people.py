@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, Scope, conditions
+from watchglass_store.queries.pages import HOURS, MINUTES, Scope, conditions
 
 Who = Literal["conversation_id", "user_id"]
 _MODEL = "if(response_model != '', response_model, request_model)"
@@ -90,8 +90,8 @@ def _pieces(condition: str) -> str:
 
     Pieces are looked through without merging them, which takes much less time.
     """
-    return f"""(hour, trace_id, span_id, key_project) IN (
-        SELECT hour, trace_id, span_id, project FROM llm_figure_parts WHERE {HOURS} AND {condition}
+    return f"""(hour, minute, trace_id, span_id, key_project) IN (
+        SELECT hour, minute, trace_id, span_id, project FROM llm_figure_parts WHERE {MINUTES} AND {condition}
     )"""
 
 
@@ -130,7 +130,7 @@ def _where(scope: Scope, who: Who, search: str) -> tuple[str, dict[str, Any]]:
     if who not in ("conversation_id", "user_id"):
         raise ValueError(f"no list of {who!r}")
     where, parameters = conditions(scope, "start_time", model=f"({_MODEL})")
-    where += f" AND {HOURS} AND {who} != ''"
+    where += f" AND {MINUTES} AND {who} != ''"
     if search:
         where += f" AND startsWith({who}, {{search:String}})"
         parameters["search"] = search

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from watchglass_store import Store
 from watchglass_store.queries.evaluation import BY_KEY, CallKey
-from watchglass_store.queries.pages import HOURS, Scope, conditions, milliseconds
+from watchglass_store.queries.pages import HOURS, MINUTES, Scope, conditions, milliseconds
 from watchglass_store.queries.search import matching
 
 #: Counting stops here: nobody pages further, and a count must not read a whole table.
@@ -86,7 +86,7 @@ def count_calls(store: Store, chosen: CallFilter) -> int:
 
 def _where(chosen: CallFilter) -> tuple[str, dict[str, Any]]:
     where, parameters = conditions(chosen.scope, "start_time", model=f"({_MODEL})")
-    parts = [where, HOURS]
+    parts = [where, MINUTES]
     if chosen.search.strip():
         found, words = matching(chosen.search, HOURS, "{most_found:UInt32}")
         parts.append(f"(hour, trace_id, span_id, key_project) IN ({found})")

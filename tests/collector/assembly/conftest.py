@@ -30,10 +30,14 @@ def trace_id() -> str:
 
 @pytest.fixture
 def send(viewed: Store, trace_id: str) -> Callable[..., None]:
-    """send((span_id, parent, {attributes}), ..., trace=None): spans of the test's trace, in one insert."""
+    """send((span_id, parent, {attributes}), ..., trace=None): spans of the test's trace, in one insert.
+
+    A span that is sent again has the start that it had.
+    """
+    begun_ns = time.time_ns()
 
     def insert(*spans: tuple[str, str, dict[str, Any]], trace: str = trace_id, ago_s: float = 0.0) -> None:
-        now_ns = time.time_ns() - round(ago_s * 1e9)
+        now_ns = begun_ns - round(ago_s * 1e9)
         rows = [
             {
                 "Timestamp": f"{now_ns // 10**9}.{now_ns % 10**9:09d}",

@@ -94,7 +94,7 @@ def test_the_figures_of_a_call_are_those_of_the_whole_call(viewed: Store) -> Non
 def test_an_upgrade_takes_over_the_calls_that_are_there(viewed: Store) -> None:
     from watchglass_store.migrations import known_migrations
 
-    (migration,) = [one for one in known_migrations() if one.name == "0017_figures.sql"]
+    (migration,) = [one for one in known_migrations() if one.name == "0020_figures_by_minute.sql"]
     (fill,) = [statement for statement in migration.statements if "INSERT INTO" in statement]
     viewed.command("TRUNCATE TABLE llm_figure_parts")
     viewed.command(fill)
