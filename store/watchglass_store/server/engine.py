@@ -17,6 +17,7 @@ from watchglass_store.sql import quote_name, quote_string
 
 MAX_SESSIONS = 256
 MAX_SESSION_TIMEOUT_S = 3600.0
+MAX_KEPT_HANDLES = 8
 _SERVER_SETTINGS = {
     # Two merges at a time, not four, which would hold 100 MB more and take the cores from whoever asks.
     "background_pool_size": "2",
@@ -48,7 +49,11 @@ class _Session:
 
 
 class Engine:
-    """Owns a chDB path. A handle costs about 0.2 ms, so each request has its own: settings and USE die with it."""
+    """Owns a chDB path.
+
+    A handle costs 0.2 ms, so whoever may write has one for each request: settings and USE die with it. The limits of a
+    reader take 1.3 ms to set and no statement of theirs changes anything, so theirs are kept.
+    """
 
     def __init__(self, path: Path, database: str) -> None:
         """Open the path, creating it and the database when absent.
@@ -62,6 +67,7 @@ class Engine:
         self.directory = path.parent
         self._root = _open(self._path)
         self._sessions: dict[tuple[str, str], _Session] = {}
+        self._kept: list[tuple[Scope, Any]] = []
         self._lock = threading.Lock()
         self.database = database
         self._root.query(f"CREATE DATABASE IF NOT EXISTS {quote_name(database)}")
@@ -70,14 +76,19 @@ class Engine:
 
     def close(self) -> None:
         """Close the engine and every session; all handles must have been given back."""
-        for session in self._sessions.values():
-            session.handle.close()
+        for handle in [*(session.handle for session in self._sessions.values()), *(handle for _, handle in self._kept)]:
+            handle.close()
         self._sessions.clear()
+        self._kept.clear()
         self._root.close()
 
     @contextmanager
-    def handle(self, scope: Scope) -> Iterator[Any]:
+    def handle(self, scope: Scope, *, streams: bool = False) -> Iterator[Any]:
         """Lend a chDB connection with database and settings applied.
+
+        Args:
+            scope: What to apply.
+            streams: Whether a statement may be left in mid-answer, after which nothing else runs on the connection.
 
         Raises:
             Problem: Unknown session, session in use, or malformed setting name.
@@ -87,12 +98,27 @@ class Engine:
             with self._session(scope) as handle:
                 yield handle
             return
-        handle = _open(self._path)
+        handle = self._take(scope) or _open_prepared(self._path, scope)
         try:
-            _prepare(handle, scope)
             yield handle
-        finally:
+        except BaseException:
             handle.close()
+            raise
+        if streams or not self._keep(scope, handle):
+            handle.close()
+
+    def _take(self, scope: Scope) -> Any:
+        """A connection that was prepared for such a statement before; None where none is left."""
+        with self._lock:
+            place = next((place for place, (kept, _) in enumerate(self._kept) if kept == scope), None)
+            return None if place is None else self._kept.pop(place)[1]
+
+    def _keep(self, scope: Scope, handle: Any) -> bool:
+        with self._lock:
+            if not scope.frozen_settings or len(self._kept) >= MAX_KEPT_HANDLES:
+                return False
+            self._kept.append((scope, handle))
+            return True
 
     @contextmanager
     def _session(self, scope: Scope) -> Iterator[Any]:
@@ -121,13 +147,7 @@ class Engine:
             raise Problem(372, "SESSION_NOT_FOUND", "Session not found.")
         if len(self._sessions) >= MAX_SESSIONS:
             raise Problem(202, "TOO_MANY_SIMULTANEOUS_QUERIES", f"Too many sessions; at most {MAX_SESSIONS}.")
-        handle = _open(self._path)
-        try:
-            _prepare(handle, Scope(scope.user, scope.database, {}, scope.frozen_settings))
-        except BaseException:
-            handle.close()
-            raise
-        return _Session(handle)
+        return _Session(_open_prepared(self._path, Scope(scope.user, scope.database, {}, scope.frozen_settings)))
 
 
 def _open(path: str) -> Any:
@@ -135,6 +155,16 @@ def _open(path: str) -> Any:
     import chdb
 
     return chdb.connect(path)  # type: ignore[no-untyped-call]  # chdb publishes no types
+
+
+def _open_prepared(path: str, scope: Scope) -> Any:
+    handle = _open(path)
+    try:
+        _prepare(handle, scope)
+    except BaseException:
+        handle.close()
+        raise
+    return handle
 
 
 def _prepare(handle: Any, scope: Scope) -> None:

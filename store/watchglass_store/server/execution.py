@@ -36,17 +36,18 @@ class Answer:
         self.summary: dict[str, str] = {}
         self._rest: Iterator[Any] | None = None
         with ExitStack() as stack:
-            handle = stack.enter_context(engine.handle(exchange.scope(engine.database)))
             statement = statements.read(text)
             self.format = statement.format or exchange.values.get("default_format", DEFAULT_FORMAT)
-            if exchange.user.readonly:
-                check_format(self.format)
-                text = guard.check(handle, text)
-            if (
+            streams = (
                 self.format in STREAMED_FORMATS
                 and statement.verb in STREAMED_VERBS
                 and exchange.values.get("wait_end_of_query") != "1"
-            ):
+            )
+            handle = stack.enter_context(engine.handle(exchange.scope(engine.database), streams=streams))
+            if exchange.user.readonly:
+                check_format(self.format)
+                text = guard.check(handle, text)
+            if streams:
                 self._stream(stack, handle, text, exchange)
             else:
                 self._run(handle, text, exchange)
