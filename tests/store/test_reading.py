@@ -135,3 +135,15 @@ def within(seconds: float, is_so: Callable[[], bool]) -> bool:
             return True
         time.sleep(0.1)
     return is_so()
+
+
+def test_what_people_say_is_found_without_reading_what_evaluators_found(store: Store) -> None:
+    columns = "name, evaluator, source, call_time, trace_id"
+    for name, source, many in (("refusal", "code", 20_000), ("thumbs", "human", 2)):
+        store.command(
+            f"INSERT INTO scores ({columns}) "
+            f"SELECT '{name}', 'e', '{source}', '2050-01-01 12:00:00', toString(number) FROM numbers({many})"
+        )
+    store.command("OPTIMIZE TABLE scores FINAL")
+    plan = store.query("EXPLAIN indexes = 1 SELECT count() FROM scores WHERE source IN ('human', 'external')")
+    assert "Granules: 1/3" in " ".join(row["explain"] for row in plan)

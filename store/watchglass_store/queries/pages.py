@@ -4,8 +4,8 @@ The queries themselves are in `pages_overview`, `pages_traces` and `pages_trace`
 viewer chooses is bound as a parameter, results are limited, and numbers come back signed.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from watchglass_store import Store
@@ -24,6 +24,15 @@ class Scope:
     models: tuple[str, ...] = ()
     operations: tuple[str, ...] = field(default=())
     prompt_version: str = ""
+
+
+_LOOK_BACK = (timedelta(hours=1), timedelta(hours=6))
+
+
+def newest_first(scope: Scope) -> list[Scope]:
+    """The last hours of a scope, more of them, all of it: where the newest are looked for, until there are enough."""
+    last_hours = [scope.end - back for back in _LOOK_BACK]
+    return [*(replace(scope, start=start) for start in last_hours if start > scope.start), scope]
 
 
 def milliseconds(moment: datetime) -> int:

@@ -134,7 +134,7 @@ def scores(store: Store, scope: Scope, sides: Sides, *, limit: int = 400) -> lis
             SELECT name, evaluator, direction, assumeNotNull(value) AS value,
                    {side} AS side
             FROM {current(where)}
-            WHERE {where} AND value IS NOT NULL AND (name, evaluator, evaluator_version) IN (
+            WHERE value IS NOT NULL AND (name, evaluator, evaluator_version) IN (
                 SELECT name, evaluator, argMax(evaluator_version, created_at) FROM scores WHERE {where}
                 GROUP BY name, evaluator
             )

@@ -109,7 +109,7 @@ def scores(store: Store, scope: Scope, *, limit: int = 24) -> list[dict[str, Any
         FROM (
             SELECT name, evaluator, evaluator_version, direction, value,
                    call_time >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current
-            FROM {current(where)} WHERE {where} AND {counts}
+            FROM {current(where)} WHERE {counts}
         )
         GROUP BY name, evaluator HAVING n + n_unscored > 0
         ORDER BY n DESC, name, evaluator LIMIT {{limit:UInt32}}
@@ -131,7 +131,7 @@ def score_series(store: Store, scope: Scope, bucket_s: int) -> list[dict[str, An
                toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket,
                {_SCORE}, uniq(evaluator_version) AS n_versions
-        FROM {current(where)} WHERE {where} AND {counts}
+        FROM {current(where)} WHERE {counts}
         GROUP BY name, evaluator, bucket HAVING n > 0 ORDER BY name, evaluator, bucket LIMIT 20000
         """
         ),

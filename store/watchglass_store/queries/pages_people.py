@@ -1,18 +1,15 @@
 """Queries of the Sessions and users page: who talks, in which conversations, and how those went."""
 
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Literal
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import HOURS, MINUTES, Scope, conditions
+from watchglass_store.queries.pages import HOURS, MINUTES, Scope, conditions, newest_first
 
 Who = Literal["conversation_id", "user_id"]
 _MODEL = "if(response_model != '', response_model, request_model)"
 Order = Literal["newest", "most calls", "most errors", "dearest"]
 # Sums of fractions depend on the order of their parts by a last digit, and pages of a list must not.
 _COST = "round(sum(counted_cost_usd), 12)"
-_LOOK_BACK = (timedelta(hours=1), timedelta(hours=6))
 _ORDERS: dict[Order, str] = {
     "newest": "max(start_time) DESC",
     "most calls": "count() DESC",
@@ -69,10 +66,9 @@ def people(
 
 def _shown(store: Store, scope: Scope, who: Who, *, order: Order, search: str, limit: int, offset: int) -> list[str]:
     """Whom the page shows. The newest are those of the last hours, where there are enough of them."""
-    last_hours = [scope.end - back for back in _LOOK_BACK] if order == "newest" else []
     rows: list[dict[str, Any]] = []
-    for start in [*(moment for moment in last_hours if moment > scope.start), scope.start]:
-        where, parameters = _where(replace(scope, start=start), who, search)
+    for hours in newest_first(scope) if order == "newest" else [scope]:
+        where, parameters = _where(hours, who, search)
         rows = store.query(
             f"""
             SELECT {who} AS id FROM llm_figures WHERE {where}

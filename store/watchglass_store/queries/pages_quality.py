@@ -76,7 +76,7 @@ def _list(store: Store, scope: Scope, own: str, bound: Mapping[str, Any]) -> lis
         FROM (
             SELECT name, evaluator, evaluator_version, source, direction, range, value, cost_usd,
                    call_time >= fromUnixTimestamp64Milli({{split_ms:Int64}}, 'UTC') AS is_current
-            FROM {current(where)} WHERE {where} AND {counts}
+            FROM {current(where)} WHERE {counts}
         )
         GROUP BY name, evaluator, evaluator_version HAVING n + n_unscored > 0
         ORDER BY n DESC, name, evaluator LIMIT {{limit:UInt32}}
@@ -108,7 +108,7 @@ def score_series(store: Store, scope: Scope, key: ScoreKey, bucket_s: int) -> li
         f"""
         SELECT toInt64(intDiv(toUnixTimestamp(toDateTime(call_time)), {{bucket_s:UInt32}})
                        * {{bucket_s:UInt32}}) AS bucket, {_SCORE}
-        FROM {current(where)} WHERE {where}
+        FROM {current(where)}
         GROUP BY bucket HAVING n > 0 ORDER BY bucket LIMIT 2000
         """,
         {**parameters, "bucket_s": bucket_s},
@@ -126,7 +126,7 @@ def histogram(store: Store, scope: Scope, key: ScoreKey, low: float, high: float
         SELECT least(greatest(toInt64(floor((assumeNotNull(value) - {{low:Float64}})
                    / ({{high:Float64}} - {{low:Float64}}) * {{bins:Int64}})), 0), {{bins:Int64}} - 1) AS at,
                toInt64(count()) AS calls
-        FROM {current(where)} WHERE {where} AND value IS NOT NULL GROUP BY at ORDER BY at LIMIT 1000
+        FROM {current(where)} WHERE value IS NOT NULL GROUP BY at ORDER BY at LIMIT 1000
         """,
         {**parameters, "low": low, "high": high, "bins": bins},
     )
@@ -136,7 +136,7 @@ def spread(store: Store, scope: Scope, key: ScoreKey) -> tuple[float, float] | N
     """Smallest and largest value; None without values."""
     where, parameters = _where(scope, key)
     rows = store.query(
-        f"SELECT min(value) AS low, max(value) AS high FROM {current(where)} WHERE {where} AND isFinite(value)",
+        f"SELECT min(value) AS low, max(value) AS high FROM {current(where)} WHERE isFinite(value)",
         parameters,
     )
     return None if rows[0]["low"] is None else (rows[0]["low"], rows[0]["high"])
@@ -154,7 +154,7 @@ def slices(store: Store, scope: Scope, key: ScoreKey, column: Slice, *, limit: i
     return store.query(
         f"""
         SELECT {column} AS slice, {_SCORE}
-        FROM {current(where)} WHERE {where} GROUP BY slice HAVING n > 0
+        FROM {current(where)} GROUP BY slice HAVING n > 0
         ORDER BY n DESC, slice LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -167,7 +167,7 @@ def reasons(store: Store, scope: Scope, key: ScoreKey, *, limit: int = 8) -> lis
     return store.query(
         f"""
         SELECT error AS reason, toInt64(count()) AS calls FROM {current(where)}
-        WHERE {where} AND value IS NULL GROUP BY reason ORDER BY calls DESC, reason LIMIT {{limit:UInt32}}
+        WHERE value IS NULL GROUP BY reason ORDER BY calls DESC, reason LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
     )
@@ -184,7 +184,7 @@ def extremes(store: Store, scope: Scope, key: ScoreKey, *, highest: bool, limit:
         f"""
         SELECT trace_id, span_id, project, value, label, substringUTF8(explanation, 1, 400) AS why, model, service_name,
                toUnixTimestamp64Milli(call_time) AS time_ms
-        FROM {current(where)} WHERE {where} AND value IS NOT NULL
+        FROM {current(where)} WHERE value IS NOT NULL
         ORDER BY value {"DESC" if highest else "ASC"}, call_time DESC LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},

@@ -47,11 +47,12 @@ def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> lis
     bound: dict[str, Any] = {"label": chosen.label, "evaluator": chosen.evaluator, "limit": limit}
     if chosen.order in ("lowest", "highest"):
         where, parameters = conditions(scope, "call_time", by_operation=False)
+        where += " AND name = {score:String}"
         direction = "ASC" if chosen.order == "lowest" else "DESC"
         return store.query(
             f"""
             SELECT trace_id, span_id, project, any(scores.value) AS by_value FROM {current(where)}
-            WHERE {where} AND name = {{score:String}} AND value IS NOT NULL AND {seen}
+            WHERE value IS NOT NULL AND {seen}
             GROUP BY trace_id, span_id, project ORDER BY by_value {direction}, trace_id, span_id, project
             LIMIT {{limit:UInt32}}
             """,
@@ -74,10 +75,11 @@ def queue(store: Store, scope: Scope, chosen: Queue, *, limit: int = 200) -> lis
 def labels_given(store: Store, scope: Scope, label: str, *, limit: int = 50) -> list[dict[str, Any]]:
     """What people said of the scope's calls: evaluator (who), given (the label), calls."""
     where, parameters = conditions(scope, "call_time", by_operation=False)
+    where += " AND name = {label:String}"
     return store.query(
         f"""
         SELECT evaluator, label AS given, toInt64(count()) AS calls FROM {current(where)}
-        WHERE {where} AND name = {{label:String}} AND source = 'human'
+        WHERE source = 'human'
         GROUP BY evaluator, given ORDER BY calls DESC, evaluator, given LIMIT {{limit:UInt32}}
         """,
         {**parameters, "label": label, "limit": limit},
@@ -87,12 +89,13 @@ def labels_given(store: Store, scope: Scope, label: str, *, limit: int = 50) -> 
 def agreement(store: Store, scope: Scope, label: str) -> dict[str, int]:
     """How often people who labelled the same call agree: n_pairs, n_agreeing (pairs of people and calls)."""
     where, parameters = conditions(scope, "call_time", by_operation=False)
+    where += " AND name = {label:String}"
     rows = store.query(
         f"""
         SELECT toInt64(sum(n * (n - 1) / 2)) AS n_pairs, toInt64(sum(same)) AS n_agreeing
         FROM (
             SELECT count() AS n, arraySum(x -> x * (x - 1) / 2, sumMap([label], [toUInt64(1)]).2) AS same
-            FROM {current(where)} WHERE {where} AND name = {{label:String}} AND source = 'human'
+            FROM {current(where)} WHERE source = 'human'
             GROUP BY trace_id, span_id, project HAVING n > 1
         )
         """,

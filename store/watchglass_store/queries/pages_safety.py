@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from watchglass_store import Store
-from watchglass_store.queries.pages import Scope, conditions
+from watchglass_store.queries.pages import Scope, conditions, newest_first
 from watchglass_store.queries.score_versions import current
 
 #: Score -> value from which on a call counts as flagged. Shares of probability, or a number of findings.
@@ -57,7 +57,7 @@ def flag_series(
                        * {{bucket_s:UInt32}}) AS bucket,
                toInt64(count(value)) AS n, toInt64(countIf({_IS_FLAGGED})) AS n_flagged,
                toInt64(countIf(value IS NULL)) AS n_unscored
-        FROM {current(where)} WHERE {where}
+        FROM {current(where)}
         GROUP BY name, evaluator, bucket ORDER BY name, evaluator, bucket LIMIT 20000
         """,
         {**parameters, "bucket_s": bucket_s},
@@ -83,7 +83,7 @@ def kinds(
     return store.query(
         f"""
         SELECT name, arrayJoin(splitByString(', ', label)) AS kind, toInt64(count()) AS calls
-        FROM {current(where)} WHERE {where} AND {_IS_FLAGGED} AND label != ''
+        FROM {current(where)} WHERE {_IS_FLAGGED} AND label != ''
         GROUP BY name, kind ORDER BY calls DESC, name, kind LIMIT {{limit:UInt32}}
         """,
         {**parameters, "limit": limit},
@@ -94,16 +94,21 @@ def flagged_calls(
     store: Store, scope: Scope, versions: Versions, limits: Mapping[str, float] = LIMITS, *, limit: int = 50
 ) -> list[dict[str, Any]]:
     """The newest flagged calls: trace_id, span_id, project, time_ms (Unix), service, call_model, found (the checks)."""
-    where, parameters = _where(scope, versions, limits)
-    return store.query(
-        f"""
+    rows: list[dict[str, Any]] = []
+    for hours in newest_first(scope):
+        where, parameters = _where(hours, versions, limits)
+        rows = store.query(
+            f"""
         SELECT trace_id, span_id, project, toUnixTimestamp64Milli(max(call_time)) AS time_ms,
                any(service_name) AS service, any(scores.model) AS call_model, arraySort(groupUniqArray(name)) AS found
-        FROM {current(where)} WHERE {where} AND {_IS_FLAGGED}
+        FROM {current(where)} WHERE {_IS_FLAGGED}
         GROUP BY trace_id, span_id, project ORDER BY time_ms DESC, trace_id, span_id, project LIMIT {{limit:UInt32}}
         """,
-        {**parameters, "limit": limit},
-    )
+            {**parameters, "limit": limit},
+        )
+        if len(rows) == limit:
+            break
+    return rows
 
 
 _IS_FLAGGED = "ifNull(value >= transform(name, {names:Array(String)}, {limits:Array(Float64)}, inf), 0)"

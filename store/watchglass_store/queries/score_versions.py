@@ -13,7 +13,7 @@ def current(where: str) -> str:
     has the time at which they said it: of what somebody said twice within the time, the later.
 
     Args:
-        where: which scores, `call_time` among it; in this text and in the query around it.
+        where: which scores, `call_time` among it.
     """
     return f"""(
         SELECT * FROM scores_by_day WHERE {where}

@@ -6,7 +6,7 @@ from datetime import datetime
 from watchglass_store import Store
 from watchglass_store.queries.pages import milliseconds
 
-NEWEST, OF_ONE = 50_000, 300
+NEWEST, OF_ONE = 50_000, 100
 """Calls looked at: of the newest those of each service and operation, so that a busy service hides no other. What a
 client leaves out takes no more than that to see, and the texts of each must be read."""
 

@@ -62,3 +62,13 @@ def test_series_and_kinds(filled):
 def test_a_call_flagged_twice_is_listed_once(filled):
     rows = queries.flagged_calls(filled, SCOPE, queries.newest(filled, SCOPE))
     assert [(row["trace_id"][-1], row["found"]) for row in rows] == [("1", ["pii", "profanity"]), ("2", ["pii"])]
+
+
+def test_the_newest_flagged_calls_are_found_however_long_ago(store):
+    """Looked for in the last hour, then six, then all."""
+    store.insert("scores", [score(minutes, "pii", 1.0) for minutes in (5, 200, 201, 900)])
+    day = Scope(NOW - timedelta(hours=24), NOW)
+    versions = queries.newest(store, day)
+    for many, wanted in ((1, [5]), (3, [5, 200, 201]), (50, [5, 200, 201, 900])):
+        rows = queries.flagged_calls(store, day, versions, limit=many)
+        assert [int(row["trace_id"], 16) for row in rows] == wanted
