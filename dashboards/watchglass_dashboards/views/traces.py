@@ -42,13 +42,14 @@ def page() -> None:
     if not has_calls():
         return
     with st.skeleton(height=500):
-        total = read(queries.count_calls, chosen)
+        total, keys = read(queries.first_page, chosen, limit=PER_PAGE)
     number = _pager(total, chosen)
     if not total:
         nothing("No call matches. Choose a longer time range, or fewer filters.")
         return
     with st.skeleton(height=500):
-        keys = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
+        if number > 1:
+            keys = read(queries.call_ids, chosen, limit=PER_PAGE, offset=(number - 1) * PER_PAGE)
         rows = read(queries.calls, keys)
         scores = read(queries.scores_of, keys, chosen.scope)
     writing.viewed("list", chosen.search or "calls")

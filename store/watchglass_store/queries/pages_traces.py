@@ -1,6 +1,6 @@
 """Queries of the Traces page: the ids of one page of calls first, then only those rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,8 +64,26 @@ def call_ids(store: Store, chosen: CallFilter, *, limit: int, offset: int) -> li
             SELECT hour, trace_id, span_id, key_project FROM llm_figures WHERE {where}
             ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}
         """
-    rows = store.query(sql, {**parameters, "limit": limit, "offset": offset})
+    return _keys(store.query(sql, {**parameters, "limit": limit, "offset": offset}))
+
+
+def _keys(rows: Sequence[Mapping[str, Any]]) -> list[CallKey]:
     return [(int(row["hour"].timestamp()), row["trace_id"], row["span_id"], row["key_project"]) for row in rows]
+
+
+def first_page(store: Store, chosen: CallFilter, *, limit: int) -> tuple[int, list[CallKey]]:
+    """How many calls match, as `count_calls` has it, and the first of them; a search looks for its words once."""
+    if not chosen.search.strip():
+        return count_calls(store, chosen), call_ids(store, chosen, limit=limit, offset=0)
+    where, parameters = _where(chosen)
+    rows = store.query(
+        f"""
+        SELECT hour, trace_id, span_id, key_project, toInt64(count() OVER ()) AS n FROM llm_figures WHERE {where}
+        ORDER BY {_ORDERS[chosen.order]} LIMIT {{limit:UInt32}}
+        """,
+        {**parameters, "limit": limit},
+    )
+    return min(rows[0]["n"], COUNT_LIMIT + 1) if rows else 0, _keys(rows)
 
 
 def count_calls(store: Store, chosen: CallFilter) -> int:

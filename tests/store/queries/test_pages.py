@@ -138,6 +138,7 @@ def test_filters_match_literally(store, readonly_store, chosen, found):
     keys = pages_traces.call_ids(readonly_store, CallFilter(SCOPE, **chosen), limit=50, offset=0)
     assert [trace for _, trace, *_ in keys] == found
     assert pages_traces.count_calls(readonly_store, CallFilter(SCOPE, **chosen)) == len(found)
+    assert pages_traces.first_page(readonly_store, CallFilter(SCOPE, **chosen), limit=1) == (len(found), keys[:1])
 
 
 def test_scores_know_what_could_not_be_scored(store, readonly_store):
