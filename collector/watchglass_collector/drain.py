@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,7 @@ class Drain:
         self._spool = spool
         self._store = store
         self._counters = counters
+        self._took_s = 0.0
         self._entered_rejected = 0
         self._stop = threading.Event()
         self._stop_after_last = threading.Event()
@@ -63,13 +65,15 @@ class Drain:
         while not self._stop.is_set():
             is_last = self._stop_after_last.is_set()
             try:
-                segment = self._spool.next_segment(self._signal.name, now=is_last)
+                segment = self._spool.next_segment(self._signal.name, now=is_last, took_s=self._took_s)
                 if segment is None:
                     if is_last:
                         return
                     self._stop.wait(_POLL_S)
                     continue
+                began_s = time.monotonic()
                 self._store_segment(segment)
+                self._took_s = time.monotonic() - began_s
             except Exception as error:
                 if str(error) != complaint:
                     _log.warning("cannot store %s, will go on trying: %s", self._signal.name, error)

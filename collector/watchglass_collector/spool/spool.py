@@ -29,6 +29,8 @@ _log = logging.getLogger("watchglass.collector")
 _DEFAULT_MAX_BYTES: Final = 5 * 1024**3
 _MAX_QUEUED_BYTES: Final = 128 * 1024**2
 """What may wait in memory for a slow disk."""
+_REST: Final = 5
+"""An insert may take this part of the time, where segments are closed by age."""
 
 
 class SpoolLocked(Exception):
@@ -220,18 +222,22 @@ class Spool:
         if segment is not None:
             stream.sealed.append(segment)
 
-    def next_segment(self, signal: str, *, now: bool = False) -> Segment | None:
+    def next_segment(self, signal: str, *, now: bool = False, took_s: float = 0.0) -> Segment | None:
         """The oldest segment to insert; None while the open one is neither old nor large enough.
 
         Args:
             signal: whose segment.
             now: seal the open one whatever its age.
+            took_s: how long the last one took to insert. Views are planned anew for each insert, so a small one takes
+                nearly as long as a large one: the open one is left open until inserts take a fifth of the time, but not
+                beyond five times the age in the settings.
         """
         with self._commit_lock:
             stream = self._streams[signal]
             writer = stream.writer
             if not stream.sealed and writer is not None:
-                is_old = self._monotonic() - writer.opened_at_s >= self._config.segment_age_s
+                age_s, closing_s = self._monotonic() - writer.opened_at_s, self._config.segment_age_s
+                is_old = age_s >= max(closing_s, _REST * min(took_s, closing_s))
                 if now or is_old or writer.size >= self._config.segment_bytes:
                     self._seal(signal)
             if not stream.sealed:

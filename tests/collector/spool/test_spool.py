@@ -68,13 +68,16 @@ def test_sealed_by_size(spool: Spool) -> None:
     assert spool.next_segment("traces") is None
 
 
-def test_sealed_by_age(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("took_s", "closing_s"), [(0, 30), (6, 30), (10, 50), (1000, 150)])
+def test_sealed_by_age_and_later_where_inserts_take_long(tmp_path: Path, took_s: float, closing_s: float) -> None:
     now_s = [0.0]
     spool = Spool(tmp_path, ["traces"], CONFIG, monotonic=lambda: now_s[0])
     spool.append("traces", record(1)).result()
-    assert spool.next_segment("traces") is None
-    now_s[0] = 30.0
-    assert spool.next_segment("traces") is not None
+    assert spool.next_segment("traces", took_s=took_s) is None
+    now_s[0] = closing_s - 1
+    assert spool.next_segment("traces", took_s=took_s) is None
+    now_s[0] = closing_s
+    assert spool.next_segment("traces", took_s=took_s) is not None
     spool.close()
 
 
