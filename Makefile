@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint requirements.lock
 
-.PHONY: demo test check format axe faults faults-alerts faults-evaluators hostile bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
+.PHONY: demo test slow check format axe faults faults-alerts faults-evaluators hostile bench-backlog bench-dashboard metrics bench bench-growth bench-drift wheel-test lock clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +21,10 @@ demo: $(VENV)/.base  ## The whole product with real traffic, on this machine, in
 	$(BIN)/watchglass demo
 
 test: $(VENV)/.dev  ## Every test that fits in minutes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
+
+slow: $(VENV)/.dev  ## The tests that `make test` leaves out: more of the browser, and what waits long
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
 check: $(VENV)/.dev  ## What a commit must pass
 	$(BIN)/ruff check .

@@ -2,6 +2,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from watchglass_collector import bench, bench_growth
 from watchglass_collector.bench_payload import payloads
 from watchglass_collector.bench_python import python_rows
@@ -48,6 +50,7 @@ def test_the_benchmark_measures_every_path_and_prints_what_was_promised(tmp_path
     assert all(found[name] > 0 for name in single)
 
 
+@pytest.mark.slow
 def test_tables_are_filled_with_other_spans_before_it_is_measured_again(tmp_path: Path) -> None:
     found = bench_growth.run([4000], tmp_path, requests=2, rounds=1, settle_s=0.2)
     assert [row["to_empty"] > 0 for row in found] == [True, True]

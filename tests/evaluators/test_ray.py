@@ -96,6 +96,7 @@ def wait_for(what: Callable[[], bool], seconds: float = 300) -> None:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_a_backfill_outlives_its_actors_and_gives_gpus_to_those_that_want_one(
     store: Store, store_config: StoreConfig, clock: Any, seed: Seed, cluster: str, environment: dict[str, str]
 ) -> None:

@@ -62,20 +62,21 @@ def make_dark(tab):
     tab.idle()
 
 
-def test_no_page_has_a_serious_violation_in_light_or_dark(open_tab, seeded):
+SHOWN = [name for name, info in PAGES.items() if not info.is_hidden]
+
+
+@pytest.mark.parametrize(
+    "name", ["trace", *SHOWN[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in SHOWN[2:])]
+)
+def test_a_page_has_no_serious_violation_in_light_or_dark(open_tab, seeded, name):
     if not AXE.is_file():
         pytest.skip("axe-core is not here: `make axe` fetches it from npm and runs this test")
     chat = next(call for call in reversed(seeded.seed.chats) if call["span_id"] in seeded.scored)
-    shown = [name for name, info in PAGES.items() if not info.is_hidden]
-    addresses = {name: f"/{name}?range=24h" for name in shown[1:]} | {shown[0]: "/?range=24h"}
-    addresses["trace"] = f"/trace?id={chat['trace_id']}&span={chat['span_id']}"
-    tab = open_tab(bypass_csp=True)
-    found: dict[tuple[str, str], str] = {}
-    for name, address in addresses.items():
-        tab.page.emulate_media(color_scheme="light")
-        page = tab.go(address)
-        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
-        found |= violations(page, name, EVERY_RULE)
-        make_dark(tab)
-        found |= violations(page, f"{name}, dark", RULES_ON_COLOURS)
+    query = f"id={chat['trace_id']}&span={chat['span_id']}" if name == "trace" else "range=24h"
+    tab = open_tab(bypass_csp=True, color_scheme="light")
+    page = tab.go(f"/{'' if name == SHOWN[0] else name}?{query}")
+    page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    found = violations(page, name, EVERY_RULE)
+    make_dark(tab)
+    found |= violations(page, f"{name}, dark", RULES_ON_COLOURS)
     assert not found, "\n".join(f"{rule} {where}: {first}" for (rule, where), first in found.items())

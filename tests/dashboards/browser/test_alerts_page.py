@@ -40,8 +40,16 @@ def test_a_rule_is_made_by_filling_in_a_sentence(open_tab, alerting):
     assert "edit=" not in page.url
 
 
-@pytest.mark.parametrize("path", ["/alerts?rule=x", "/alerts?show=History", "/alerts?show=Channels",
-                                  "/alerts?show=Silences", "/alerts?new=1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/alerts?rule=x",
+        *(
+            pytest.param(f"/alerts?{query}", marks=pytest.mark.slow)
+            for query in ("show=History", "show=Channels", "show=Silences", "new=1")
+        ),
+    ],
+)
 def test_hostile_names_are_only_text(open_tab, hostile, path):
     tab = open_tab(source=hostile.reader)
     page = tab.go(path)
@@ -50,6 +58,7 @@ def test_hostile_names_are_only_text(open_tab, hostile, path):
     assert page.locator("a[href^='http']:not([href*='127.0.0.1'])").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", ["light", "dark", "phone"] if _FOLDER else ["dark", "phone"])
 def test_the_page_looks_as_it_should(open_tab, alerting, look):
     tab = open_tab(source=alerting.reader, **(_PHONE if look == "phone" else {**_WIDE, "color_scheme": look}))

@@ -106,7 +106,10 @@ def broken(page):
     return page.locator('[data-testid="stException"]').count()
 
 
-@pytest.mark.parametrize("name", ["Overview", "Traces", "Quality", "Drift", "Health"])
+@pytest.mark.parametrize(
+    "name",
+    ["Overview", *(pytest.param(name, marks=pytest.mark.slow) for name in ("Traces", "Quality", "Drift", "Health"))],
+)
 def test_what_a_page_waits_for_has_its_place_held_and_then_stands_there(tab, way, name):
     page = tab.go("/review?range=24h" if name == "Overview" else "/?range=24h")
     with way.held_up():

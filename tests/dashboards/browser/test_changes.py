@@ -40,6 +40,7 @@ def fill(page, label, text):
     field.press("Tab")
 
 
+@pytest.mark.slow
 def test_a_rule_is_silenced_from_the_list_and_the_silence_lifted(tab, store, alerting):
     def living():
         found = alerting_lists.silences_since(store, alerting.seed.now)
@@ -59,6 +60,7 @@ def test_a_rule_is_silenced_from_the_list_and_the_silence_lifted(tab, store, ale
     assert living() == before
 
 
+@pytest.mark.slow
 def test_a_silence_is_made_of_a_label_and_a_length(tab, store, alerting):
     page = tab.go("/alerts?show=Silences")
     pick(page, "si_label", "severity")
@@ -123,6 +125,7 @@ def test_a_key_is_shown_once_and_ended(tab, store):
     assert [row["revoked"] for row in api_keys.keys(store)] == [True]
 
 
+@pytest.mark.slow
 def test_a_model_without_a_price_gets_one_and_loses_it(tab, store):
     page = tab.go("/settings?section=Models+and+prices")
     page.get_by_text(re.compile("calls have no price")).wait_for()
@@ -172,6 +175,7 @@ def test_an_evaluator_is_switched_off_sampled_and_filtered(tab, store):
     assert not runs.is_checked()
 
 
+@pytest.mark.slow
 def test_a_rubric_is_written_tried_on_recent_calls_and_saved(tab, store, alerting):
     page = tab.go("/evaluators?range=24h&evaluator=a+new+judge")
     fill(page, "Name", "on_topic")
@@ -194,6 +198,7 @@ def test_a_rubric_is_written_tried_on_recent_calls_and_saved(tab, store, alertin
     assert rubric["choices"] == {"good": 1.0, "bad": 0.0}
 
 
+@pytest.mark.slow
 def test_settings_show_who_changed_what_and_what_is_in_the_file(tab):
     page = tab.go("/settings?section=Changes")
     with page.expect_download() as downloaded:
@@ -212,6 +217,7 @@ def test_settings_show_who_changed_what_and_what_is_in_the_file(tab):
     assert page.locator('[data-testid="stException"]').count() == 0
 
 
+@pytest.mark.slow
 def test_what_fired_and_whether_it_was_delivered(tab):
     page = tab.go("/alerts?show=History")
     with page.expect_download() as downloaded:
@@ -227,6 +233,7 @@ def test_what_fired_and_whether_it_was_delivered(tab):
     page.locator(".st-key-channel_1").get_by_text("1 waiting").wait_for()
 
 
+@pytest.mark.slow
 def test_a_question_that_reads_more_than_a_page_may_says_what_to_choose(tab, store):
     """The view of calls is made so heavy that the store's own limit of memory stops whoever reads it."""
     (view,) = store.query("SELECT as_select AS text FROM system.tables WHERE database = currentDatabase() "

@@ -58,6 +58,7 @@ def choose(page, text):
     page.get_by_role("option", name=text).click()
 
 
+@pytest.mark.slow
 def test_a_test_message_arrives_or_says_why_not(open_tab, empty, receivers):
     webhook, inbox = receivers
     tab = open_tab(source=empty.reader)

@@ -61,6 +61,7 @@ def test_calls_are_narrowed_ordered_and_paged_by_what_is_chosen(tab, seeded):
     page.wait_for_url(f"**id={slowest[50]['trace_id']}**")
 
 
+@pytest.mark.slow
 def test_two_models_stay_two_on_the_way_to_another_page(tab, seeded):
     models = ("gpt-4.1-mini", "claude-sonnet-4.5")
     own = [chat for chat in day(seeded, seeded.seed.chats) if chat["response_model"] in models]
@@ -77,6 +78,7 @@ def test_two_models_stay_two_on_the_way_to_another_page(tab, seeded):
     assert all(f"model={model}" in page.url for model in models)
 
 
+@pytest.mark.slow
 def test_a_big_trace_turns_its_pages_and_a_span_keeps_its_parents(open_tab, deep):
     tab = open_tab(source=deep.reader)
     page = tab.go(f"/trace?id={deep.seed.spans[0]['TraceId']}")
@@ -101,6 +103,7 @@ def test_a_trace_shows_what_was_said_retrieved_and_called(tab, seeded):
     page.get_by_test_id("stCode").get_by_text('{"plan": "team", "seats": 12}').wait_for()
 
 
+@pytest.mark.slow
 def test_a_conversation_opens_beside_the_list_and_a_user_leads_to_their_calls(tab, seeded):
     page = tab.go("/sessions?range=24h&sort=Most+calls")
     first = cells(page, "csv_people")[0]
@@ -141,6 +144,7 @@ def test_a_score_is_chosen_by_its_row_sliced_and_its_worst_call_opened(tab, seed
     assert page.get_by_test_id("stVegaLiteChart").count() >= 3
 
 
+@pytest.mark.slow
 def test_safety_counts_what_a_check_flags_and_lists_it(tab, seeded):
     page = tab.go("/safety?range=24h&service=support-bot")
     scored = [s for s in day(seeded, seeded.seed.scores, "call_time") if s["name"] == "refusal"]
@@ -164,6 +168,7 @@ def test_safety_counts_what_a_check_flags_and_lists_it(tab, seeded):
     assert share == pytest.approx(sum(s["value"] >= 0.5 for s in others)) != len(flagged)
 
 
+@pytest.mark.slow
 def test_a_monitor_is_chosen_by_its_row_with_evidence_and_examples(tab):
     page = tab.go("/drift?range=24h")
     page.get_by_text("refund").first.wait_for()
@@ -180,6 +185,7 @@ def test_a_monitor_is_chosen_by_its_row_with_evidence_and_examples(tab):
     page.get_by_text("Unscored: 31 calls, needs 100").wait_for()
 
 
+@pytest.mark.slow
 def test_cost_is_split_by_what_is_chosen_and_held_against_a_budget(tab, seeded):
     page = tab.go("/cost?range=24h")
     choose(tab, "Service")
@@ -196,6 +202,7 @@ def test_cost_is_split_by_what_is_chosen_and_held_against_a_budget(tab, seeded):
     page.wait_for_url("**budget=1000**")
 
 
+@pytest.mark.slow
 def test_two_sides_are_chosen_by_model_and_by_time(tab, seeded):
     page = tab.go("/compare?range=24h")
     assert page.locator(".st-key-a input").get_attribute("placeholder") == "gpt-4.1-mini"
@@ -237,7 +244,12 @@ NONSENSE = {
 """Of every page, what nobody chose there: it is left out, and the page is shown."""
 
 
-@pytest.mark.parametrize("name", NONSENSE)
+_ALWAYS = ("overview", "traces", "quality")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in _ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in NONSENSE]
+)
 def test_nonsense_is_left_out_each_card_is_a_file_and_times_are_the_viewers(far_away, name):
     assert set(NONSENSE) == set(PAGES)
     page = far_away.go(f"/{'' if name == 'overview' else name}?{NONSENSE[name]}")
@@ -261,6 +273,7 @@ def far_away(browser, start_dashboard, seeded):
     tab.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "said"),
     [("", "Which trace?"), ("?id=<b>", "This is no trace id"), (f"?id={'f' * 32}&span={'e' * 16}", "No such trace")],
@@ -273,6 +286,7 @@ def test_a_trace_that_is_not_there_says_so_and_leads_back(tab, query, said):
     page.get_by_text(re.compile(r"^[\d,]+ model calls$")).wait_for()
 
 
+@pytest.mark.slow
 def test_a_page_that_is_open_turns_dark_with_the_system(open_tab):
     tab = open_tab(color_scheme="light")
     page = tab.go("/alerts")
@@ -284,6 +298,7 @@ def test_a_page_that_is_open_turns_dark_with_the_system(open_tab):
     page.wait_for_function(f"() => ({colour})() === 'rgb(255, 255, 255)'")
 
 
+@pytest.mark.slow
 def test_an_empty_store_says_how_to_send_the_first_span(open_tab, empty):
     tab = open_tab(source=empty.reader)
     for address in ("/", "/traces", "/quality", "/review"):

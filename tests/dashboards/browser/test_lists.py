@@ -29,6 +29,7 @@ def wait_for_another(page, number):
     )
 
 
+@pytest.mark.slow
 def test_a_facet_narrows_the_list_to_as_many_calls_as_it_says(tab):
     page = tab.go("/traces?range=24h")
     page.get_by_role("button", name="Facets").click()
@@ -100,6 +101,7 @@ def test_a_view_is_saved_shown_in_place_with_its_address_and_forgotten(tab, seed
     page.get_by_role("button", name="Failed today").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_the_data_of_a_chart_is_a_file(tab):
     page = tab.go("/?range=24h")
     with page.expect_download() as downloaded:

@@ -41,6 +41,7 @@ def test_a_filter_survives_reload_and_a_change_of_page(tab, seeded):
     assert "range=24h" in page.url
 
 
+@pytest.mark.slow
 def test_an_absolute_range_is_shown_and_can_be_left(tab, seeded):
     start = seeded.seed.now.replace(minute=0)
     page = tab.go(f"/traces?from={start:%Y-%m-%dT%H:%M:%S}%2B00:00&to={start:%Y-%m-%dT%H}:59:00%2B00:00")
@@ -62,6 +63,7 @@ def drag_over(page, key):
     page.wait_for_url(re.compile(r"[?&]from=.*to="))
 
 
+@pytest.mark.slow
 def test_a_drag_over_the_traffic_leads_to_those_calls(tab):
     page = tab.go("/?range=24h&service=support-bot")
     drag_over(page, "traffic")
@@ -75,7 +77,18 @@ def test_a_drag_over_the_traffic_leads_to_those_calls(tab):
 
 @pytest.mark.parametrize(
     ("path", "key"),
-    [("/", "tokens"), ("/quality", "score_course"), ("/cost", "cost"), ("/drift", "drift_course"), ("/health", "lag")],
+    [
+        ("/", "tokens"),
+        *(
+            pytest.param(path, key, marks=pytest.mark.slow)
+            for path, key in (
+                ("/quality", "score_course"),
+                ("/cost", "cost"),
+                ("/drift", "drift_course"),
+                ("/health", "lag"),
+            )
+        ),
+    ],
 )
 def test_a_drag_over_any_chart_of_the_range_zooms_and_leads_to_those_calls(tab, path, key):
     page = tab.go(f"{path}?range=24h")

@@ -1,4 +1,4 @@
-"""The pages as people see them. With SCREENSHOTS_DIR=docs/images the pictures of the documentation are made anew."""
+"""The pages as people see them. With SCREENSHOTS_DIR=docs/images and -m browser the documentation's are made anew."""
 
 import os
 from pathlib import Path
@@ -30,29 +30,34 @@ def _shoot(tab, name):
     page.set_viewport_size(size)
 
 
+ADDRESSES = {
+    "overview": "/?range=24h&service=support-bot",
+    "traces": "/traces?range=24h",
+    "trace": "/trace?id={trace_id}&span={span_id}",
+    "sessions": "/sessions?range=24h",
+    "cost": "/cost?range=24h",
+    "health": "/health?range=24h",
+    "settings": "/settings",
+    "settings-models": "/settings?section=Models+and+prices",
+    "quality": "/quality?range=24h&score=rouge_l",
+    "safety": "/safety?range=24h",
+    "drift": "/drift?range=24h",
+    "compare": "/compare?range=24h",
+    "review": "/review?range=24h&score=rouge_l",
+    "evaluators": "/evaluators?range=24h&evaluator=rouge",
+}
+_ALWAYS = ("overview", "traces", "trace")
+
+
 # axe-core opens every page in light and dark (test_accessibility.py): a run without pictures needs the phone only.
 @pytest.mark.parametrize("look", ["light", "dark", "phone"] if _FOLDER else ["phone"])
-def test_pages_look_as_they_should(open_tab, seeded, look):
+@pytest.mark.parametrize(
+    "name", [name if name in _ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in ADDRESSES]
+)
+def test_pages_look_as_they_should(open_tab, seeded, name, look):
     chat = next(call for call in reversed(seeded.seed.chats) if call["cost_usd"] and call["span_id"] in seeded.scored)
-    addresses = {
-        "overview": "/?range=24h&service=support-bot",
-        "traces": "/traces?range=24h",
-        "trace": f"/trace?id={chat['trace_id']}&span={chat['span_id']}",
-        "sessions": "/sessions?range=24h",
-        "cost": "/cost?range=24h",
-        "health": "/health?range=24h",
-        "settings": "/settings",
-        "settings-models": "/settings?section=Models+and+prices",
-        "quality": "/quality?range=24h&score=rouge_l",
-        "safety": "/safety?range=24h",
-        "drift": "/drift?range=24h",
-        "compare": "/compare?range=24h",
-        "review": "/review?range=24h&score=rouge_l",
-        "evaluators": "/evaluators?range=24h&evaluator=rouge",
-    }
     tab = open_tab(**(_PHONE if look == "phone" else {**_WIDE, "color_scheme": look}))
-    for name, address in addresses.items():
-        page = tab.go(address)
-        _shoot(tab, f"{name}-{look}")
-        assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page = tab.go(ADDRESSES[name].format(**chat))
+    _shoot(tab, f"{name}-{look}")
+    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -54,6 +54,7 @@ def visit(browser, guarded):
         tab.close()
 
 
+@pytest.mark.slow
 def test_a_user_is_made_does_what_the_role_may_and_is_put_out(visit):
     root = visit("root", PASSWORD)
     page = root.page

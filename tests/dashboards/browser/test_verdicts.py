@@ -103,6 +103,7 @@ def test_a_verdict_stands_among_the_scores_and_a_second_one_replaces_it(tab, rec
     assert page.get_by_text("It invents a clause.").count() == 0
 
 
+@pytest.mark.slow
 def test_a_verdict_in_the_drawer_stays_with_the_call_that_was_stepped_to(tab, receiver):
     receiver.start()
     page = tab.go("/traces?range=24h")
@@ -142,6 +143,7 @@ def test_a_judges_score_comes_with_its_votes_and_its_rubric(tab, receiver, chang
     page.get_by_test_id("stJson").get_by_text("Does it help?").wait_for()
 
 
+@pytest.mark.slow
 def test_another_version_of_a_score_is_chosen_and_the_address_names_it(tab, receiver, changeable):
     given = [score for score in changeable.seed.scores if score["name"] == "response_length"]
     given = [score for score in given if (changeable.seed.now - score["call_time"]).total_seconds() < 80_000]
@@ -190,6 +192,7 @@ def test_one_key_gives_a_label_another_skips_and_a_third_goes_back(tab, receiver
     page.get_by_text(re.compile(r"^No issue: 1 of 1, 100%")).wait_for()
 
 
+@pytest.mark.slow
 def test_a_queue_by_a_score_begins_with_its_lowest(tab, changeable):
     page = tab.go("/review?range=24h&order=Lowest+of+a+score&score=rouge_l")
     lowest = min(

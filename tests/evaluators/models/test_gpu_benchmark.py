@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.slow
 def test_it_prints_one_json_value_with_every_figure() -> None:
     command = [sys.executable, "benchmarks/gpu.py", "--models", "tiny", "--texts", "4", "--rounds", "1"]
     command += ["--topic", "click"]
