@@ -7,6 +7,7 @@ import streamlit as st
 
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.forms import form_key, just_saved, saved
 from watchglass_dashboards.ui.layout import card
 from watchglass_dashboards.ui.text import label, one_line, option
 from watchglass_dashboards.writing import self_audited
@@ -47,11 +48,14 @@ def keys_panel() -> None:
 
 
 def _new() -> None:
-    with st.form("new_key", clear_on_submit=True):
+    with st.form(form_key("new_key")):
         project = st.text_input("Project", max_chars=100, placeholder="checkout")
         name = st.text_input("What it is for", max_chars=100, placeholder="production cluster")
         length = st.selectbox("Good for", list(_LENGTHS))
         asked = st.form_submit_button("Make a key", icon=":material/key:")
+    if secret := just_saved("new_key"):
+        st.success("Keep it now: it is shown once.", icon=":material/key:")
+        st.code(secret, language=None)
     if not asked:
         return
     if not project.strip():
@@ -72,9 +76,7 @@ def _new() -> None:
             expires_at=ends,
         )
 
-    made = self_audited(write, needs="admin")
-    st.success("Keep it now: it is shown once.", icon=":material/key:")
-    st.code(made.secret, language=None)
+    saved("new_key", self_audited(write, needs="admin").secret)
 
 
 def _revoke(living: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui import format
+from watchglass_dashboards.ui.forms import form_key, saved
 from watchglass_dashboards.ui.layout import card
 from watchglass_dashboards.ui.models_panel import models_panel
 from watchglass_dashboards.ui.text import label, one_line, option
@@ -58,7 +59,8 @@ def _own(own: list[dict[str, Any]]) -> None:
 
 def _new(provider: str, model: str) -> None:
     """The form, filled with the model that was chosen above."""
-    with st.form(f"price_{provider}_{model}", clear_on_submit=True, border=False):
+    form = f"price_{provider}_{model}"
+    with st.form(form_key(form), border=False):
         left, right = st.columns(2, gap="small")
         model = left.text_input("Model, as it is in the calls", model, max_chars=200)
         provider = right.text_input("Provider; empty: whoever serves the model", provider, max_chars=100)
@@ -82,7 +84,7 @@ def _new(provider: str, model: str) -> None:
 
     self_audited(write, needs="editor")
     st.session_state[_SAID] = (model, True)
-    st.rerun()
+    saved(form)
 
 
 def _tell(model: str, is_set: bool) -> None:

@@ -10,6 +10,7 @@ from watchglass_dashboards import access
 from watchglass_dashboards.access import ROLES
 from watchglass_dashboards.data import read
 from watchglass_dashboards.passwords import SHORTEST, hash_password
+from watchglass_dashboards.ui.forms import form_key, just_saved, saved
 from watchglass_dashboards.ui.layout import card, nothing
 from watchglass_dashboards.ui.text import label, one_line
 from watchglass_dashboards.writing import change
@@ -35,7 +36,7 @@ def users_panel() -> None:
             "changed": config.DatetimeColumn("Changed", format="distance"),
             "by": config.TextColumn("By"),
         })  # fmt: skip
-    with st.form("user", clear_on_submit=True):
+    with st.form(form_key("user")):
         name = st.text_input("Name", max_chars=100)
         role = st.selectbox("Role", ROLES)
         password = st.text_input("Password", type="password", max_chars=200, help="Leave it empty to keep the old one.")
@@ -43,6 +44,8 @@ def users_panel() -> None:
         asked = st.form_submit_button("Save", icon=":material/save:")
     if asked:
         _save(name.strip(), role, password, disabled, {row["name"]: row for row in rows})
+    if done := just_saved("user"):
+        st.success(f"Saved {label(done)}.", icon=":material/check:")
 
 
 def _save(name: str, role: str, password: str, disabled: bool, known: dict[str, dict[str, Any]]) -> None:
@@ -63,4 +66,4 @@ def _save(name: str, role: str, password: str, disabled: bool, known: dict[str, 
     before = {"role": old["role"], "disabled": bool(old["disabled"])} if old else None
     after = {"role": role, "disabled": disabled, "new_password": bool(password)}
     change("user.save", name, write, needs="admin", before=before, after=after)
-    st.success(f"Saved {label(name)}.", icon=":material/check:")
+    saved("user", name)

@@ -11,6 +11,7 @@ import streamlit as st
 from watchglass_dashboards import access
 from watchglass_dashboards.data import read
 from watchglass_dashboards.ui.filters import address, restore
+from watchglass_dashboards.ui.forms import form_key, saved
 from watchglass_dashboards.ui.layout import told
 from watchglass_dashboards.ui.text import label
 from watchglass_dashboards.writing import change
@@ -92,13 +93,13 @@ def _forget(row: dict[str, Any]) -> None:
 
 
 def _save(page: str) -> None:
-    with st.form("save_view", clear_on_submit=True, border=False):
+    with st.form(form_key("save_view"), border=False):
         name = st.text_input("Name of what is shown now", max_chars=80)
         asked = st.form_submit_button("Save", icon=":material/bookmark_add:")
     if asked and name.strip():
         query = urlencode(address(), doseq=True)[:_LONGEST_QUERY]
         _write(secrets.token_hex(8), page, name.strip(), query)
-        st.rerun()
+        saved("save_view")
 
 
 def _write(view_id: str, page: str, name: str, query: str, *, deleted: bool = False) -> None:

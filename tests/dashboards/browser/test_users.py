@@ -62,10 +62,11 @@ def test_a_user_is_made_does_what_the_role_may_and_is_put_out(visit):
     form.get_by_label("Name").fill("ann")
     form.get_by_role("button", name="Save").click()
     page.get_by_text("A new user needs a name and a password.").wait_for()
-    form.get_by_label("Name").fill("ann")
+    assert form.get_by_label("Name").input_value() == "ann", "what is refused stays to be mended"
     form.get_by_role("textbox", name="Password").fill(HERS)
     form.get_by_role("button", name="Save").click()
     page.get_by_text("Saved ann.").wait_for()
+    assert [form.get_by_label(name, exact=True).input_value() for name in ("Name", "Password")] == ["", ""]
     page.reload()
     root.idle()
     assert {(row["name"], row["role"], row["by"]) for row in cells(page, "csv_users")} == {
