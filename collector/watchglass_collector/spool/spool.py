@@ -30,7 +30,7 @@ _DEFAULT_MAX_BYTES: Final = 5 * 1024**3
 _MAX_QUEUED_BYTES: Final = 128 * 1024**2
 """What may wait in memory for a slow disk."""
 _REST: Final = 5
-"""An insert may take this part of the time, where segments are closed by age."""
+"""Segments are closed by age no sooner than this many times what an insert takes."""
 
 
 class SpoolLocked(Exception):

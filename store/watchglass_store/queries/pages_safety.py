@@ -99,11 +99,13 @@ def flagged_calls(
         where, parameters = _where(hours, versions, limits)
         rows = store.query(
             f"""
-        SELECT trace_id, span_id, project, toUnixTimestamp64Milli(max(call_time)) AS time_ms,
-               any(service_name) AS service, any(scores.model) AS call_model, arraySort(groupUniqArray(name)) AS found
-        FROM {current(where)} WHERE {_IS_FLAGGED}
-        GROUP BY trace_id, span_id, project ORDER BY time_ms DESC, trace_id, span_id, project LIMIT {{limit:UInt32}}
-        """,
+            SELECT trace_id, span_id, project, toUnixTimestamp64Milli(max(call_time)) AS time_ms,
+                   any(service_name) AS service, any(scores.model) AS call_model,
+                   arraySort(groupUniqArray(name)) AS found
+            FROM {current(where)} WHERE {_IS_FLAGGED}
+            GROUP BY trace_id, span_id, project ORDER BY time_ms DESC, trace_id, span_id, project
+            LIMIT {{limit:UInt32}}
+            """,
             {**parameters, "limit": limit},
         )
         if len(rows) == limit:

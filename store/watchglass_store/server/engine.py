@@ -104,8 +104,10 @@ class Engine:
         except BaseException:
             handle.close()
             raise
-        if streams or not self._keep(scope, handle):
+        if streams or not scope.frozen_settings:
             handle.close()
+        else:
+            self._keep(scope, handle)
 
     def _take(self, scope: Scope) -> Any:
         """A connection that was prepared for such a statement before; None where none is left."""
@@ -113,12 +115,13 @@ class Engine:
             place = next((place for place, (kept, _) in enumerate(self._kept) if kept == scope), None)
             return None if place is None else self._kept.pop(place)[1]
 
-    def _keep(self, scope: Scope, handle: Any) -> bool:
+    def _keep(self, scope: Scope, handle: Any) -> None:
+        """Keep a connection, and close the one that was not asked for longest where there are too many."""
         with self._lock:
-            if not scope.frozen_settings or len(self._kept) >= MAX_KEPT_HANDLES:
-                return False
             self._kept.append((scope, handle))
-            return True
+            oldest = self._kept.pop(0)[1] if len(self._kept) > MAX_KEPT_HANDLES else None
+        if oldest is not None:
+            oldest.close()
 
     @contextmanager
     def _session(self, scope: Scope) -> Iterator[Any]:

@@ -65,3 +65,6 @@ def test_no_more_are_kept_than_readers_run_at_once(engine: Engine) -> None:
 
     nested(MAX_KEPT_HANDLES + 3)
     assert len(engine._kept) == MAX_KEPT_HANDLES
+    lent(engine, replace(READER, database="system"))
+    assert len(engine._kept) == MAX_KEPT_HANDLES
+    assert engine._kept[-1][0].database == "system", "the newest stays"
