@@ -188,7 +188,9 @@ def hostile_store(hostile_config: StoreConfig) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+# Collectors that do nothing are not free: the dozen of this folder, kept to the end, took a third of a core from all
+# tests that followed, and what they ask of the store besides.
+@pytest.fixture(scope="module")
 def start(hostile_config: StoreConfig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     starter = Start(hostile_config, tmp_path_factory.mktemp)
     yield starter
@@ -205,7 +207,7 @@ def _memory_is_bounded(start: Start) -> Iterator[None]:
         assert target.peak_rss() < RSS_BOUND
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(start: Start) -> Target:
     return start()
 
