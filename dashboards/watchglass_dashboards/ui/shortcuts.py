@@ -18,8 +18,7 @@ SHORTCUTS: dict[str, dict[str, str]] = {
     "Review": {"1 to 9": "give a label", "S": "skip", "U": "undo"},
 }
 # Streamlit's own shortcuts are letters and digits, and for buttons only: "?" and the link in the drawer are ours. And
-# it turns dark with the system, but the colours of charts and of `dark.css` come from a run of the page: and from a
-# second one, as on a busy machine Streamlit may not yet know of the turn when the first begins.
+# it turns dark with the system, but the colours of charts and of `dark.css` come from a run of the page.
 _LISTEN = """
 export default function ({ setTriggerValue }) {
   const listen = (event) => {
@@ -30,7 +29,7 @@ export default function ({ setTriggerValue }) {
     if (event.key === "o") document.querySelector(".st-key-open_its_page a")?.click();
   };
   const darkness = window.matchMedia("(prefers-color-scheme: dark)");
-  const turn = () => [100, 1500].forEach(ms => setTimeout(() => setTriggerValue("turned", true), ms));
+  const turn = () => setTimeout(() => setTriggerValue("turned", true), 100);
   window.addEventListener("keydown", listen);
   darkness.addEventListener("change", turn);
   return () => {
